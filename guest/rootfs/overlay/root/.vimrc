@@ -1,0 +1,3 @@
+set nocompatible
+syntax on
+set number tabstop=8 shiftwidth=8 noexpandtab hlsearch

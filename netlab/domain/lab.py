@@ -1,0 +1,276 @@
+"""LabSpec: what an author may say about a lab. The catalogue reads it, the engine builds from it, pages show it.
+
+It mirrors lab.yaml exactly and knows nothing of files (`lab_file`), of allotted names and addresses (`resolve`) or of
+kernels. `docs/lab-format.md` is its manual; `labs/_schema/lab.schema.json` is generated from it.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, IPvAnyAddress, IPvAnyInterface, IPvAnyNetwork, StringConstraints, model_validator
+
+from netlab.domain.ids import CheckId, FilePath, InterfaceName, LabId, NodeName, StepId
+from netlab.domain.probes import Probe, Strict
+
+NODES_MAX = 32
+LINKS_MAX = 64
+STEPS_MAX = 30
+NODE_MEMORY_MB = 256
+NODE_CPU_PERCENT = 50
+NODE_DISK_MB = 64
+
+
+class Topic(StrEnum):
+    XDP = "xdp"
+    TC = "tc"
+    DSA = "dsa"
+    SWITCHDEV = "switchdev"
+    WIREGUARD = "wireguard"
+    TIMESTAMPING = "timestamping"
+    QUIC = "quic"
+    MEMORY = "memory"
+    POLLING = "polling"
+    BASICS = "basics"
+
+
+class Isolation(StrEnum):
+    """Whose kernel an attendee gets, chosen by the workshop (docs/decisions, THREAT_MODEL.md)."""
+
+    PRIVATE = "private"  # a kernel of their own in a VM
+    TRUSTED = "trusted"  # shared kernel, people who trust each other
+    STRANGERS = "strangers"  # shared kernel, least privileges
+
+
+class RuntimeName(StrEnum):
+    NAMESPACES = "namespaces"
+    VM = "vm"
+
+
+class Ability(StrEnum):
+    """What a host's kernel may be able to do; found by the probe by trying it, demanded by labs in `needs`."""
+
+    USER_NAMESPACES = "user_namespaces"
+    VETH = "veth"
+    XDP_NATIVE = "xdp_native"
+    XDP_GENERIC = "xdp_generic"
+    BPF_TOKEN = "bpf_token"
+    CLS_BPF = "cls_bpf"
+    TCX = "tcx"
+    BTF = "btf"
+    AF_XDP = "af_xdp"
+    HTB = "htb"
+    TBF = "tbf"
+    NETEM = "netem"
+    FQ_CODEL = "fq_codel"
+    CAKE = "cake"
+    FLOWER = "flower"
+    BRIDGE = "bridge"
+    VLAN = "vlan"
+    VXLAN = "vxlan"
+    BOND = "bond"
+    MACVLAN = "macvlan"
+    VRF = "vrf"
+    NFTABLES = "nftables"
+    WIREGUARD = "wireguard"
+    NETDEVSIM = "netdevsim"
+    DSA = "dsa"
+    KPROBES = "kprobes"
+    FENTRY = "fentry"
+    PAGE_POOL_STATS = "page_pool_stats"
+    OVERLAY_IN_USERNS = "overlay_in_userns"
+    IDMAPPED_MOUNTS = "idmapped_mounts"
+    CGROUP_LIMITS = "cgroup_limits"
+    KVM = "kvm"
+    VM = "vm"
+
+
+class Position(Strict):
+    """Where the topology pane draws a node: units of its 1000 x 600 canvas, from the upper left corner."""
+
+    x: int = Field(ge=0, le=1000)
+    y: int = Field(ge=0, le=600)
+
+
+class InterfaceSpec(Strict):
+    name: InterfaceName
+    addresses: list[IPvAnyInterface] = Field(default=[], max_length=8)
+    mtu: int | None = Field(default=None, ge=68, le=65535)
+    up: bool = True
+
+
+class RouteSpec(Strict):
+    to: IPvAnyNetwork | Literal["default"]
+    via: IPvAnyAddress
+
+
+SysctlName = Annotated[str, StringConstraints(pattern=r"^net\.[a-zA-Z0-9_.-]+$", max_length=120)]
+
+
+class NodeSpec(Strict):
+    """A namespace with its interfaces, addresses and routes."""
+
+    name: NodeName
+    title: str = Field(default="", max_length=60)
+    interfaces: list[InterfaceSpec] = Field(default=[], max_length=16)
+    routes: list[RouteSpec] = Field(default=[], max_length=32)
+    sysctls: dict[SysctlName, str | int] = {}
+    position: Position | None = None
+    memory_mb: int = Field(default=NODE_MEMORY_MB, ge=32, le=1024)
+    cpu_percent: int = Field(default=NODE_CPU_PERCENT, ge=5, le=100)
+
+
+class EndSpec(Strict):
+    """One end of a link, written `node:interface` in lab.yaml."""
+
+    node: NodeName
+    interface: InterfaceName
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if isinstance(value, str):
+            node, colon, interface = value.partition(":")
+            if not colon:
+                raise ValueError("an end is written node:interface, like client:eth0")
+            return {"node": node, "interface": interface}
+        return value
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+class VethLink(Strict):
+    """A veth pair between two nodes (or two ends of one)."""
+
+    kind: Literal["veth"] = "veth"
+    ends: tuple[EndSpec, EndSpec]
+
+
+Link = VethLink
+"""Grows into a union over `kind` as further link types arrive."""
+
+
+class AttachPoint(Strict):
+    """Where *Build & load* puts a program."""
+
+    node: NodeName
+    interface: InterfaceName
+    hook: Literal["xdp", "tc-ingress", "tc-egress"] = "xdp"
+    mode: Literal["native", "generic"] = "native"
+
+
+class ProgramSpec(Strict):
+    """A BPF program that attendees edit: its source under /lab and where it is attached."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=32)]
+    source: FilePath
+    function: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
+    attach: AttachPoint
+
+
+class CheckSpec(Strict):
+    id: CheckId
+    title: str = Field(min_length=3, max_length=120)
+    probe: Probe
+    hint: str = Field(default="", max_length=400)
+
+
+class StepSpec(Strict):
+    id: StepId
+    title: str = Field(min_length=3, max_length=80)
+    text: FilePath
+    checks: list[CheckSpec] = Field(default=[], max_length=12)
+
+
+class TerminalSpec(Strict):
+    """A terminal that is open when the lab is."""
+
+    node: NodeName
+    title: str = Field(default="", max_length=40)
+
+
+class LabSpec(Strict):
+    """One lab: what it teaches, what it is made of, what an attendee does in it."""
+
+    id: LabId
+    title: str = Field(min_length=3, max_length=80)
+    summary: str = Field(min_length=10, max_length=300)
+    topic: Topic
+    tags: list[str] = Field(default=[], max_length=10)
+    minutes: int = Field(ge=1, le=480)
+    level: Literal["beginner", "intermediate", "advanced"] = "beginner"
+    order: int = Field(default=100, ge=0)
+
+    runtimes: list[RuntimeName] = Field(default=[RuntimeName.NAMESPACES, RuntimeName.VM], min_length=1)
+    isolations: list[Isolation] = Field(default=list(Isolation), min_length=1)
+    needs: list[Ability] = []
+    max_pps: int | None = Field(default=None, ge=1000, le=10_000_000)
+    """Packets per second an interface may see; above it the storm guard acts. The host's own limit when not given."""
+    ipv6: bool = False
+    """False: IPv6 is off in all nodes, so that wires are quiet."""
+
+    nodes: list[NodeSpec] = Field(min_length=1, max_length=NODES_MAX)
+    links: list[Link] = Field(default=[], max_length=LINKS_MAX)
+    terminals: list[TerminalSpec] = Field(default=[], max_length=6)
+    programs: list[ProgramSpec] = Field(default=[], max_length=8)
+    steps: list[StepSpec] = Field(min_length=1, max_length=STEPS_MAX)
+
+    def node(self, name: str) -> NodeSpec | None:
+        return next((n for n in self.nodes if n.name == name), None)
+
+    def step(self, step_id: str) -> StepSpec | None:
+        return next((s for s in self.steps if s.id == step_id), None)
+
+    def program(self, name: str) -> ProgramSpec | None:
+        return next((p for p in self.programs if p.name == name), None)
+
+    @property
+    def memory_mb(self) -> int:
+        return sum(n.memory_mb for n in self.nodes)
+
+    @property
+    def cpu_percent(self) -> int:
+        return sum(n.cpu_percent for n in self.nodes)
+
+
+class WriteAction(Strict):
+    """Put a file of the solution's folder into /lab."""
+
+    do: Literal["write"]
+    file: FilePath
+
+
+class LoadAction(Strict):
+    """What the button *Build & load* does."""
+
+    do: Literal["load"]
+    program: str
+    mode: Literal["native", "generic"] | None = None
+    expect: Literal["attached", "refused", "build_failed"] = "attached"
+
+
+class DetachAction(Strict):
+    do: Literal["detach"]
+    node: NodeName
+    interface: InterfaceName
+    hook: Literal["xdp", "tc-ingress", "tc-egress"] = "xdp"
+
+
+class RunAction(Strict):
+    """A command in a node, as an attendee would type it (argument list, no shell)."""
+
+    do: Literal["run"]
+    node: NodeName
+    run: list[str] = Field(min_length=1, max_length=32)
+    background: bool = False
+    """True: it keeps running (at most until the node is reset) while the checks look."""
+    timeout_s: float = Field(default=10, gt=0, le=60)
+
+
+SolutionAction = Annotated[WriteAction | LoadAction | DetachAction | RunAction, Field(discriminator="do")]
+
+
+class SolutionSpec(Strict):
+    """solution/NN/solution.yaml: what step NN adds. Applied 01 to NN in order, a fresh lab is at the end of step NN."""
+
+    actions: list[SolutionAction] = Field(min_length=1, max_length=40)

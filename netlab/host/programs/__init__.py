@@ -1,0 +1,1 @@
+"""Builds, loads and attaches attendees' BPF programs; explains what the compiler and the verifier say."""

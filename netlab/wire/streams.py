@@ -1,0 +1,325 @@
+"""Redis: the one module that knows key names, lengths, expiries and ids. Used by the agent, the projector and the web.
+
+    nl:<instance>:run:<run>:events         stream, ids by Redis; field `e` = event JSON; resumable by id
+    nl:<instance>:run:<run>:wake           pub/sub: 'there is something new in the events stream'
+    nl:<instance>:host:<host>:events       stream: every run's events of a host once more, for the projector
+    nl:<instance>:run:<run>:schema         string: CounterSchema JSON
+    nl:<instance>:run:<run>:counters       stream: full samples at 1 Hz, HISTORY_S of them
+    nl:<instance>:counters:<host>          pub/sub: one packed sample of all labs per tick
+    nl:<instance>:term:<terminal>:out      stream, id `<end offset>-0`; field `d` = bytes
+    nl:<instance>:term:<terminal>:live     pub/sub: 8 bytes end offset (big endian), then the same bytes
+    nl:<instance>:host:<host>:inbox        stream: terminal input, acks, resizes; requests for full samples
+    nl:<instance>:watch:<run>              expiring key: a browser looks at this run
+    nl:<instance>:host:<host>:report       expiring key: HostReport JSON
+    nl:<instance>:blob:<command>           expiring key: bytes that a command handed up
+
+Everything here is asyncio except `SyncStreams`, the few calls that Django's synchronous code makes.
+"""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import ResponseError
+
+from netlab.wire.counters import HISTORY_S, CounterSchema
+from netlab.wire.events import Event
+from netlab.wire.host_report import HostReport
+from netlab.wire.terminals import SCROLLBACK_BYTES, TerminalMessage, terminal_message
+
+EVENTS_MAX = 2000
+HOST_EVENTS_MAX = 100_000
+INBOX_MAX = 50_000
+ENDED_EXPIRE_S = 24 * 3600
+"""How long a run's streams outlive their last entry."""
+WATCH_EXPIRE_S = 15
+WATCH_REFRESH_S = 5
+REPORT_EXPIRE_S = 20
+REPORT_EVERY_S = 5
+BLOB_EXPIRE_S = 60
+TERMINAL_ENTRIES_MAX = 4096
+"""An upper bound on entries beside the one on bytes: many small echoes."""
+_OFFSET = struct.Struct(">Q")
+PROJECTOR_GROUP = "projector"
+AGENT_GROUP = "agent"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Every name in Redis that is ours."""
+
+    instance: str
+
+    def _k(self, *parts: str) -> str:
+        return ":".join(("nl", self.instance, *parts))
+
+    def run_events(self, run: str) -> str:
+        return self._k("run", run, "events")
+
+    def run_wake(self, run: str) -> str:
+        return self._k("run", run, "wake")
+
+    def host_events(self, host: str) -> str:
+        return self._k("host", host, "events")
+
+    def schema(self, run: str) -> str:
+        return self._k("run", run, "schema")
+
+    def history(self, run: str) -> str:
+        return self._k("run", run, "counters")
+
+    def counters(self, host: str) -> str:
+        return self._k("counters", host)
+
+    def terminal_out(self, terminal: str) -> str:
+        return self._k("term", terminal, "out")
+
+    def terminal_live(self, terminal: str) -> str:
+        return self._k("term", terminal, "live")
+
+    def inbox(self, host: str) -> str:
+        return self._k("host", host, "inbox")
+
+    def watch(self, run: str) -> str:
+        return self._k("watch", run)
+
+    def blob(self, command: str) -> str:
+        return self._k("blob", command)
+
+    def report(self, host: str) -> str:
+        return self._k("host", host, "report")
+
+    def prefix(self) -> str:
+        return self._k("")
+
+
+def connect(url: str) -> "redis.asyncio.Redis":
+    """A pool that survives restarts of Redis: commands are retried, sockets checked."""
+    client: redis.asyncio.Redis = redis.asyncio.from_url(url, health_check_interval=15, socket_keepalive=True, retry_on_timeout=True)
+    return client
+
+
+# --- the host's side -------------------------------------------------------------------------------------------------
+
+
+class HostStreams:
+    """What an agent writes and reads."""
+
+    def __init__(self, client: "redis.asyncio.Redis", instance: str, host: str) -> None:
+        self.client, self.keys, self.host = client, Keys(instance), host
+
+    async def publish_event(self, event: Event) -> None:
+        data = event.model_dump_json()
+        pipe = self.client.pipeline(transaction=False)
+        pipe.xadd(self.keys.run_events(event.run), {"e": data}, maxlen=EVENTS_MAX, approximate=True)
+        pipe.xadd(self.keys.host_events(self.host), {"e": data}, maxlen=HOST_EVENTS_MAX, approximate=True)
+        pipe.publish(self.keys.run_wake(event.run), b"")
+        pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
+        await pipe.execute()
+
+    async def publish_terminal(self, terminal: str, end_offset: int, data: bytes) -> None:
+        """Append output that ends at `end_offset`; the newest SCROLLBACK_BYTES are kept."""
+        out = self.keys.terminal_out(terminal)
+        pipe = self.client.pipeline(transaction=False)
+        pipe.xadd(out, {"d": data}, id=f"{end_offset}-0", maxlen=TERMINAL_ENTRIES_MAX, approximate=True)
+        pipe.xtrim(out, minid=f"{max(0, end_offset - SCROLLBACK_BYTES)}-0", approximate=True)
+        pipe.publish(self.keys.terminal_live(terminal), _OFFSET.pack(end_offset) + data)
+        pipe.expire(out, ENDED_EXPIRE_S)
+        await pipe.execute()
+
+    async def terminal_end_offset(self, terminal: str) -> int:
+        """Where an adopted terminal's output goes on: 0 for one that never said anything."""
+        entries = await self.client.xrevrange(self.keys.terminal_out(terminal), count=1)
+        return int(entries[0][0].split(b"-")[0]) if entries else 0
+
+    async def drop_terminal(self, terminal: str) -> None:
+        await self.client.delete(self.keys.terminal_out(terminal))
+
+    async def publish_counters(self, packet: bytes) -> None:
+        await self.client.publish(self.keys.counters(self.host), packet)
+
+    async def append_history(self, bodies: dict[str, bytes]) -> None:
+        """Full bodies, once a second."""
+        pipe = self.client.pipeline(transaction=False)
+        for run, body in bodies.items():
+            pipe.xadd(self.keys.history(run), {"b": body}, maxlen=HISTORY_S, approximate=False)
+            pipe.expire(self.keys.history(run), HISTORY_S * 5)
+        await pipe.execute()
+
+    async def put_schema(self, schema: CounterSchema) -> None:
+        await self.client.set(self.keys.schema(schema.run), schema.model_dump_json(), ex=ENDED_EXPIRE_S)
+
+    async def watched(self, runs: list[str]) -> set[str]:
+        if not runs:
+            return set()
+        values = await self.client.mget([self.keys.watch(run) for run in runs])
+        return {run for run, value in zip(runs, values, strict=True) if value is not None}
+
+    async def put_blob(self, command: str, data: bytes) -> None:
+        await self.client.set(self.keys.blob(command), data, ex=BLOB_EXPIRE_S)
+
+    async def report(self, report: HostReport) -> None:
+        await self.client.set(self.keys.report(report.host), report.model_dump_json(), ex=REPORT_EXPIRE_S)
+
+    async def inbox(self) -> AsyncIterator["TerminalMessage | FullSampleWanted"]:
+        """Messages for this host, each delivered once, also those that came while no agent ran. Ends never."""
+        key = self.keys.inbox(self.host)
+        await _ensure_group(self.client, key, AGENT_GROUP)
+        while True:
+            answer = await self.client.xreadgroup(AGENT_GROUP, "agent", {key: ">"}, count=200, block=5000, noack=True)
+            for _, fields in _entries(answer):
+                message = _parse_inbox(fields)
+                if message is not None:
+                    yield message
+
+
+@dataclass(frozen=True)
+class FullSampleWanted:
+    run: str
+
+
+def _parse_inbox(fields: dict[bytes, bytes]) -> "TerminalMessage | FullSampleWanted | None":
+    """None for what is not understood: a web process of another version must not stop the agent."""
+    if b"full" in fields:
+        return FullSampleWanted(fields[b"full"].decode())
+    try:
+        return terminal_message.validate_python({
+            k.decode(): (v if k == b"data" else v.decode()) for k, v in fields.items()
+        })
+    except ValueError:
+        return None
+
+
+# --- the web's side --------------------------------------------------------------------------------------------------
+
+
+class WebStreams:
+    """What web processes and the projector write and read."""
+
+    def __init__(self, client: "redis.asyncio.Redis", instance: str) -> None:
+        self.client, self.keys = client, Keys(instance)
+
+    async def events_after(self, run: str, last_id: str, count: int = EVENTS_MAX) -> list[tuple[str, bytes]]:
+        """(id, event JSON) after `last_id` ('0' for all that is kept), oldest first."""
+        entries = await self.client.xrange(self.keys.run_events(run), min=f"({last_id}" if last_id != "0" else "-", count=count)
+        return [(entry_id.decode(), fields[b"e"]) for entry_id, fields in entries]
+
+    async def first_event_id(self, run: str) -> str | None:
+        entries = await self.client.xrange(self.keys.run_events(run), count=1)
+        return entries[0][0].decode() if entries else None
+
+    async def publish_event(self, event: Event) -> None:
+        """An event that the web side makes (FileSaved, QueueMoved, ...): to browsers only."""
+        pipe = self.client.pipeline(transaction=False)
+        pipe.xadd(self.keys.run_events(event.run), {"e": event.model_dump_json()}, maxlen=EVENTS_MAX, approximate=True)
+        pipe.publish(self.keys.run_wake(event.run), b"")
+        pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
+        await pipe.execute()
+
+    async def schema(self, run: str) -> CounterSchema | None:
+        data = await self.client.get(self.keys.schema(run))
+        return CounterSchema.model_validate_json(data) if data else None
+
+    async def history(self, run: str) -> list[bytes]:
+        """Full bodies of the last HISTORY_S seconds, oldest first."""
+        return [fields[b"b"] for _, fields in await self.client.xrange(self.keys.history(run))]
+
+    async def blob(self, command: str) -> bytes | None:
+        data: bytes | None = await self.client.get(self.keys.blob(command))
+        return data
+
+    async def watch(self, run: str) -> None:
+        await self.client.set(self.keys.watch(run), b"1", ex=WATCH_EXPIRE_S)
+
+    async def terminal_output(self, terminal: str, after_offset: int, count: int = 64) -> list[tuple[int, bytes]]:
+        """(end offset, bytes) of kept output that ends after `after_offset`, oldest first."""
+        entries = await self.client.xrange(self.keys.terminal_out(terminal), min=f"({after_offset}-0" if after_offset else "-", count=count)
+        return [(int(entry_id.split(b"-")[0]), fields[b"d"]) for entry_id, fields in entries]
+
+    async def terminal_exists(self, terminal: str) -> bool:
+        return bool(await self.client.exists(self.keys.terminal_out(terminal)))
+
+    async def send_terminal(self, host: str, message: TerminalMessage) -> None:
+        fields: dict[Any, Any] = dict(message.model_dump())
+        await self.client.xadd(self.keys.inbox(host), fields, maxlen=INBOX_MAX, approximate=True)
+
+    async def ask_full_sample(self, host: str, run: str) -> None:
+        await self.client.xadd(self.keys.inbox(host), {"full": run}, maxlen=INBOX_MAX, approximate=True)
+
+    async def host_events(self, hosts: list[str], consumer: str) -> AsyncIterator[tuple[str, bytes, bytes]]:
+        """For the projector: (stream key, id, event JSON), at least once; `ack` what is done. Ends never."""
+        keys = [self.keys.host_events(host) for host in hosts]
+        for key in keys:
+            await _ensure_group(self.client, key, PROJECTOR_GROUP)
+        for start in ("0", ">"):  # first what this consumer took before it was killed, then what is new
+            while True:
+                answer = await self.client.xreadgroup(PROJECTOR_GROUP, consumer, {k: start for k in keys}, count=100, block=2000 if start == ">" else None)
+                taken = [(key.decode() if isinstance(key, bytes) else key, i, f) for key, entries in _by_stream(answer) for i, f in entries]
+                if start == "0" and not taken:
+                    break
+                for key, entry_id, fields in taken:
+                    yield key, entry_id, fields.get(b"e", b"")
+
+    async def ack(self, key: str, entry_id: bytes) -> None:
+        await self.client.xack(key, PROJECTOR_GROUP, entry_id)
+
+
+def parse_live_terminal(payload: bytes) -> tuple[int, bytes]:
+    """(end offset, bytes) of a message on a terminal's live channel."""
+    return _OFFSET.unpack_from(payload)[0], payload[_OFFSET.size:]
+
+
+class SyncStreams:
+    """The calls of Django's synchronous code: actions publish events, admission reads host reports."""
+
+    def __init__(self, url: str, instance: str) -> None:
+        self.client = redis.Redis.from_url(url, health_check_interval=15)
+        self.keys = Keys(instance)
+
+    def publish_event(self, event: Event) -> None:
+        pipe = self.client.pipeline(transaction=False)
+        pipe.xadd(self.keys.run_events(event.run), {"e": event.model_dump_json()}, maxlen=EVENTS_MAX, approximate=True)
+        pipe.publish(self.keys.run_wake(event.run), b"")
+        pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
+        pipe.execute()
+
+    def host_report(self, host: str) -> HostReport | None:
+        """None: the host has been silent for REPORT_EXPIRE_S, it is away."""
+        data = self.client.get(self.keys.report(host))
+        return HostReport.model_validate_json(data) if isinstance(data, bytes) else None
+
+    def watched(self, runs: list[str]) -> set[str]:
+        if not runs:
+            return set()
+        values = self.client.mget([self.keys.watch(run) for run in runs])
+        return {run for run, value in zip(runs, values, strict=True) if value is not None}
+
+
+async def _ensure_group(client: "redis.asyncio.Redis", key: str, group: str) -> None:
+    while True:
+        try:
+            await client.xgroup_create(key, group, id="0", mkstream=True)
+            return
+        except ResponseError as error:
+            if str(error).startswith("BUSYGROUP"):  # the protocol's only way to say so (redis.io/commands/xgroup-create)
+                return
+            raise
+        except redis.exceptions.ConnectionError:
+            await asyncio.sleep(1)
+
+
+def _by_stream(answer: Any) -> list[tuple[Any, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """XREAD(GROUP)'s answer in one shape: RESP2 gives a list, RESP3 a dict with lists of lists."""
+    if not answer:
+        return []
+    if isinstance(answer, dict):
+        return [(key, [entry for batch in batches for entry in batch]) for key, batches in answer.items()]
+    return [(key, entries) for key, entries in answer]
+
+
+def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    return [entry for _, entries in _by_stream(answer) for entry in entries]

@@ -1,0 +1,3 @@
+"""The version of the wire: part of every message; both ends refuse another one with a sentence."""
+
+WIRE_VERSION = 1
