@@ -29,7 +29,8 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max
 InstanceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,8}$")]
 """One netlab on a machine; part of every ownership mark, so that two never touch each other's things."""
 
-FilePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", max_length=120)]
+_PATH_PART = "[A-Za-z0-9_][A-Za-z0-9._-]*"
+FilePath = Annotated[str, StringConstraints(pattern=f"^{_PATH_PART}(/{_PATH_PART})*$", max_length=120)]
 """Relative to /lab in a node; no part starts with a dot, so neither '..' nor hidden files."""
 
 

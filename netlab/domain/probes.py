@@ -6,7 +6,7 @@ runs anything (`command`) runs it inside the attendee's own node.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, IPvAnyNetwork, IPvAnyInterface, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, IPvAnyInterface, IPvAnyNetwork, model_validator
 
 from netlab.domain.ids import FilePath, InterfaceName, NodeName
 

@@ -80,7 +80,9 @@ def resolve(spec: LabSpec) -> ResolvedLab:
             interfaces.append(interface)
         nodes.append(ResolvedNode(name=node.name, index=index, spec=node, interfaces=tuple(interfaces)))
 
-    links = tuple((by_end[l.ends[0].node, l.ends[0].interface], by_end[l.ends[1].node, l.ends[1].interface]) for l in spec.links)
+    links = tuple(
+        (by_end[a.node, a.interface], by_end[b.node, b.interface]) for a, b in (link.ends for link in spec.links)
+    )
     return ResolvedLab(spec=spec, nodes=tuple(nodes), links=links)
 
 
@@ -130,7 +132,8 @@ def _bad_ends(spec: LabSpec) -> Iterator[Problem]:
     for at, node in enumerate(spec.nodes):
         for position, interface in enumerate(node.interfaces):
             if f"{node.name}:{interface.name}" not in used and interface.name != "lo":
-                yield Problem(("nodes", at, "interfaces", position), f"{node.name}:{interface.name} has no link", "add it to links")
+                loc = ("nodes", at, "interfaces", position)
+                yield Problem(loc, f"{node.name}:{interface.name} has no link", "add it to links")
 
 
 def _bad_references(spec: LabSpec) -> Iterator[Problem]:
@@ -138,8 +141,10 @@ def _bad_references(spec: LabSpec) -> Iterator[Problem]:
         if spec.node(terminal.node) is None:
             yield Problem(("terminals", at, "node"), f"there is no node named {terminal.node}", _nodes_are(spec))
     for at, program in enumerate(spec.programs):
-        if not _has_interface(spec, program.attach.node, program.attach.interface):
-            yield Problem(("programs", at, "attach"), f"there is no interface {program.attach.node}:{program.attach.interface}", _nodes_are(spec))
+        at_end = program.attach
+        if not _has_interface(spec, at_end.node, at_end.interface):
+            what = f"there is no interface {at_end.node}:{at_end.interface}"
+            yield Problem(("programs", at, "attach"), what, _nodes_are(spec))
 
 
 def _bad_addresses(spec: LabSpec) -> Iterator[Problem]:
@@ -168,7 +173,7 @@ def _bad_checks(spec: LabSpec) -> Iterator[Problem]:
             program = getattr(check.probe, "program", None)
             if node is not None and spec.node(node) is None:
                 yield Problem((*loc, "probe", "node"), f"there is no node named {node}", _nodes_are(spec))
-            elif node is not None and interface is not None and check.probe.kind in ("xdp", "tc") and not _has_interface(spec, node, interface):
+            elif check.probe.kind in ("xdp", "tc") and not _has_interface(spec, str(node), str(interface)):
                 yield Problem((*loc, "probe", "interface"), f"there is no interface {node}:{interface}", "")
             if check.probe.kind == "program" and program is not None and spec.program(program) is None:
                 known = ", ".join(p.name for p in spec.programs) or "none"

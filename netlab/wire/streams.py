@@ -99,7 +99,9 @@ class Keys:
 
 def connect(url: str) -> "redis.asyncio.Redis":
     """A pool that survives restarts of Redis: commands are retried, sockets checked."""
-    client: redis.asyncio.Redis = redis.asyncio.from_url(url, health_check_interval=15, socket_keepalive=True, retry_on_timeout=True)
+    client: redis.asyncio.Redis = redis.asyncio.from_url(
+        url, health_check_interval=15, socket_keepalive=True, retry_on_timeout=True
+    )
     return client
 
 
@@ -133,8 +135,8 @@ class HostStreams:
 
     async def terminal_end_offset(self, terminal: str) -> int:
         """Where an adopted terminal's output goes on: 0 for one that never said anything."""
-        entries = await self.client.xrevrange(self.keys.terminal_out(terminal), count=1)
-        return int(entries[0][0].split(b"-")[0]) if entries else 0
+        entries = _rows(await self.client.xrevrange(self.keys.terminal_out(terminal), count=1))
+        return _offset_of(entries[0][0]) if entries else 0
 
     async def drop_terminal(self, terminal: str) -> None:
         await self.client.delete(self.keys.terminal_out(terminal))
@@ -205,11 +207,12 @@ class WebStreams:
 
     async def events_after(self, run: str, last_id: str, count: int = EVENTS_MAX) -> list[tuple[str, bytes]]:
         """(id, event JSON) after `last_id` ('0' for all that is kept), oldest first."""
-        entries = await self.client.xrange(self.keys.run_events(run), min=f"({last_id}" if last_id != "0" else "-", count=count)
+        after = f"({last_id}" if last_id != "0" else "-"
+        entries = _rows(await self.client.xrange(self.keys.run_events(run), min=after, count=count))
         return [(entry_id.decode(), fields[b"e"]) for entry_id, fields in entries]
 
     async def first_event_id(self, run: str) -> str | None:
-        entries = await self.client.xrange(self.keys.run_events(run), count=1)
+        entries = _rows(await self.client.xrange(self.keys.run_events(run), count=1))
         return entries[0][0].decode() if entries else None
 
     async def publish_event(self, event: Event) -> None:
@@ -226,19 +229,20 @@ class WebStreams:
 
     async def history(self, run: str) -> list[bytes]:
         """Full bodies of the last HISTORY_S seconds, oldest first."""
-        return [fields[b"b"] for _, fields in await self.client.xrange(self.keys.history(run))]
+        return [fields[b"b"] for _, fields in _rows(await self.client.xrange(self.keys.history(run)))]
 
     async def blob(self, command: str) -> bytes | None:
-        data: bytes | None = await self.client.get(self.keys.blob(command))
-        return data
+        data: Any = await self.client.get(self.keys.blob(command))
+        return data if isinstance(data, bytes) else None
 
     async def watch(self, run: str) -> None:
         await self.client.set(self.keys.watch(run), b"1", ex=WATCH_EXPIRE_S)
 
     async def terminal_output(self, terminal: str, after_offset: int, count: int = 64) -> list[tuple[int, bytes]]:
         """(end offset, bytes) of kept output that ends after `after_offset`, oldest first."""
-        entries = await self.client.xrange(self.keys.terminal_out(terminal), min=f"({after_offset}-0" if after_offset else "-", count=count)
-        return [(int(entry_id.split(b"-")[0]), fields[b"d"]) for entry_id, fields in entries]
+        after = f"({after_offset}-0" if after_offset else "-"
+        entries = _rows(await self.client.xrange(self.keys.terminal_out(terminal), min=after, count=count))
+        return [(_offset_of(entry_id), fields[b"d"]) for entry_id, fields in entries]
 
     async def terminal_exists(self, terminal: str) -> bool:
         return bool(await self.client.exists(self.keys.terminal_out(terminal)))
@@ -257,8 +261,11 @@ class WebStreams:
             await _ensure_group(self.client, key, PROJECTOR_GROUP)
         for start in ("0", ">"):  # first what this consumer took before it was killed, then what is new
             while True:
-                answer = await self.client.xreadgroup(PROJECTOR_GROUP, consumer, {k: start for k in keys}, count=100, block=2000 if start == ">" else None)
-                taken = [(key.decode() if isinstance(key, bytes) else key, i, f) for key, entries in _by_stream(answer) for i, f in entries]
+                wait_ms = 2000 if start == ">" else None
+                answer = await self.client.xreadgroup(
+                    PROJECTOR_GROUP, consumer, dict.fromkeys(keys, start), count=100, block=wait_ms
+                )
+                taken = [(key.decode(), i, f) for key, entries in _by_stream(answer) for i, f in entries]
                 if start == "0" and not taken:
                     break
                 for key, entry_id, fields in taken:
@@ -312,7 +319,16 @@ async def _ensure_group(client: "redis.asyncio.Redis", key: str, group: str) -> 
             await asyncio.sleep(1)
 
 
-def _by_stream(answer: Any) -> list[tuple[Any, list[tuple[bytes, dict[bytes, bytes]]]]]:
+def _rows(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """redis-py types its answers for every protocol and decoding at once; ours are always bytes."""
+    return answer or []
+
+
+def _offset_of(entry_id: bytes) -> int:
+    return int(entry_id.split(b"-")[0])
+
+
+def _by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
     """XREAD(GROUP)'s answer in one shape: RESP2 gives a list, RESP3 a dict with lists of lists."""
     if not answer:
         return []
