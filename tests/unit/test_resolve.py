@@ -1,5 +1,6 @@
 """Resolving a lab: the same names, indexes and MAC addresses for everybody, and every bad reference found."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,12 +10,16 @@ from netlab.domain.lab import LabSpec
 from netlab.domain.resolve import FIRST_IFINDEX, problems, resolve
 
 
+def _node(name: str, address: str) -> dict[str, Any]:
+    return {"name": name, "interfaces": [{"name": "eth0", "addresses": [address]}]}
+
+
 def spec(**changes: Any) -> LabSpec:
     base: dict[str, Any] = {
         "id": "two-nodes", "title": "Two nodes", "summary": "Two nodes and a wire.", "topic": "basics", "minutes": 5,
         "nodes": [
-            {"name": "client", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1/24"]}]},
-            {"name": "server", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.2/24"]}]},
+            _node("client", "10.0.0.1/24"),
+            _node("server", "10.0.0.2/24"),
         ],
         "links": [{"ends": ["client:eth0", "server:eth0"]}],
         "steps": [{"id": "look", "title": "Look around", "text": "steps/01-look.md"}],
@@ -41,7 +46,7 @@ def test_macs_and_indexes_differ_within_a_lab() -> None:
     names = [f"n{i}" for i in range(32)]
     lab = resolve(spec(
         nodes=[{"name": n} for n in names],
-        links=[{"ends": [f"{a}:right", f"{b}:left"]} for a, b in zip(names, names[1:], strict=False)],
+        links=[{"ends": [f"{a}:right", f"{b}:left"]} for a, b in itertools.pairwise(names)],
     ))
     macs = [i.mac for n in lab.nodes for i in n.interfaces]
     assert len(set(macs)) == len(macs) == 62
@@ -52,19 +57,24 @@ def test_macs_and_indexes_differ_within_a_lab() -> None:
     ("changes", "at", "says"),
     [
         ({"links": [{"ends": ["client:eth0", "sever:eth0"]}]}, ("links", 0, "ends", 1), "no node named sever"),
-        ({"links": [{"ends": ["client:eth0", "server:eth0"]}, {"ends": ["client:eth0", "server:eth1"]}]}, ("links", 1, "ends", 0), "another link"),
+        (
+            {"links": [{"ends": ["client:eth0", "server:eth0"]}, {"ends": ["client:eth0", "server:eth1"]}]},
+            ("links", 1, "ends", 0), "another link",
+        ),
         ({"terminals": [{"node": "nobody"}]}, ("terminals", 0, "node"), "nobody"),
         ({"nodes": [{"name": "client"}, {"name": "client"}], "links": []}, ("nodes", 1), "2 times"),
         (
-            {"nodes": [{"name": "client", "interfaces": [{"name": "eth0", "addresses": ["fd00::1/64"]}]}, {"name": "server"}]},
+            {"nodes": [_node("client", "fd00::1/64"), {"name": "server"}]},
             ("nodes", 0, "interfaces", 0, "addresses", 0), "IPv6 off",
         ),
         (
-            {"nodes": [{"name": n, "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1/24"]}]} for n in ("client", "server")]},
+            {"nodes": [_node("client", "10.0.0.1/24"), _node("server", "10.0.0.1/24")]},
             ("nodes", 1, "interfaces", 0, "addresses", 0), "also on client:eth0",
         ),
         (
-            {"programs": [{"name": "xdp", "source": "xdp.c", "function": "f", "attach": {"node": "server", "interface": "eth7"}}]},
+            {"programs": [
+                {"name": "xdp", "source": "xdp.c", "function": "f", "attach": {"node": "server", "interface": "eth7"}},
+            ]},
             ("programs", 0, "attach"), "server:eth7",
         ),
     ],
