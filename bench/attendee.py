@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 import websockets
 from websockets.asyncio.client import ClientConnection
+from websockets.typing import Origin
 
 ACK_EVERY_BYTES = 64 * 1024
 
@@ -86,7 +87,8 @@ class Attendee:
         """Join a workshop by its code; the workshop's id, found in the address one lands on."""
         page = await self.http.get(f"/join/{code}/")
         page.raise_for_status()
-        answer = await self.http.post(f"/join/{code}/", data={"name": name, **self._form_token(page.text)}, headers=self._referer())
+        form = {"name": name, **self._form_token(page.text)}
+        answer = await self.http.post(f"/join/{code}/", data=form, headers=self._referer())
         answer.raise_for_status()
         found = re.search(r"/w/([^/]+)/", str(answer.url)) or re.search(r'href="/w/([^/"]+)/', answer.text)
         if not found:
@@ -95,7 +97,8 @@ class Attendee:
 
     async def api(self, method: str, path: str, **body: Any) -> Any:
         """One REST call; raises httpx.HTTPStatusError with the error's body in its message."""
-        headers = {"X-CSRFToken": self.http.cookies.get("csrftoken") or self.http.cookies.get("__Host-csrftoken") or "", **self._referer()}
+        token = next((c.value for c in self.http.cookies.jar if c.name.endswith("csrftoken")), None)
+        headers = {"X-CSRFToken": token or "", **self._referer()}
         answer = await self.http.request(method, f"/api/v1{path}", json=body or None, headers=headers)
         if answer.is_error:
             raise httpx.HTTPStatusError(f"{answer.status_code} {answer.text[:500]}", request=answer.request, response=answer)
@@ -130,7 +133,8 @@ class Attendee:
         cookies = "; ".join(f"{c.name}={c.value}" for c in self.http.cookies.jar)
         return await websockets.connect(
             "ws" + self.url.removeprefix("http") + path,
-            additional_headers={"Cookie": cookies}, origin=self.url, ssl=self._tls, max_size=1 << 20, compression=None,  # type: ignore[arg-type]
+            additional_headers={"Cookie": cookies}, ssl=self._tls, max_size=1 << 20, compression=None,
+            origin=Origin(self.url),
         )
 
     def _referer(self) -> dict[str, str]:
