@@ -7,7 +7,17 @@ kernels. `docs/lab-format.md` is its manual; `labs/_schema/lab.schema.json` is g
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, IPvAnyAddress, IPvAnyInterface, IPvAnyNetwork, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    IPvAnyAddress,
+    IPvAnyInterface,
+    IPvAnyNetwork,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from netlab.domain.ids import CheckId, FilePath, InterfaceName, LabId, NodeName, StepId
 from netlab.domain.probes import Probe, Strict
@@ -134,6 +144,12 @@ class EndSpec(Strict):
                 raise ValueError("an end is written node:interface, like client:eth0")
             return {"node": node, "interface": interface}
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Authors write the text, the wire carries the object; editors that know the schema accept both."""
+        text = {"type": "string", "pattern": "^[a-z][a-z0-9-]*:[a-z][a-z0-9._-]*$", "examples": ["client:eth0"]}
+        return {"anyOf": [text, handler(core)]}
 
     def __str__(self) -> str:
         return f"{self.node}:{self.interface}"

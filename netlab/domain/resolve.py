@@ -142,7 +142,7 @@ def _bad_references(spec: LabSpec) -> Iterator[Problem]:
             yield Problem(("terminals", at, "node"), f"there is no node named {terminal.node}", _nodes_are(spec))
     for at, program in enumerate(spec.programs):
         at_end = program.attach
-        if not _has_interface(spec, at_end.node, at_end.interface):
+        if not has_interface(spec, at_end.node, at_end.interface):
             what = f"there is no interface {at_end.node}:{at_end.interface}"
             yield Problem(("programs", at, "attach"), what, _nodes_are(spec))
 
@@ -173,14 +173,14 @@ def _bad_checks(spec: LabSpec) -> Iterator[Problem]:
             program = getattr(check.probe, "program", None)
             if node is not None and spec.node(node) is None:
                 yield Problem((*loc, "probe", "node"), f"there is no node named {node}", _nodes_are(spec))
-            elif check.probe.kind in ("xdp", "tc") and not _has_interface(spec, str(node), str(interface)):
+            elif check.probe.kind in ("xdp", "tc") and not has_interface(spec, str(node), str(interface)):
                 yield Problem((*loc, "probe", "interface"), f"there is no interface {node}:{interface}", "")
             if check.probe.kind == "program" and program is not None and spec.program(program) is None:
                 known = ", ".join(p.name for p in spec.programs) or "none"
                 yield Problem((*loc, "probe", "program"), f"there is no program named {program}", f"programs: {known}")
 
 
-def _has_interface(spec: LabSpec, node_name: str, interface: str) -> bool:
+def has_interface(spec: LabSpec, node_name: str, interface: str) -> bool:
     node = spec.node(node_name)
     return node is not None and (interface == "lo" or any(name == interface for name, *_ in _interfaces_of(spec, node)))
 
