@@ -66,11 +66,11 @@ class Encoder:
     _full_at: float = float("-inf")
 
     def encode(self, values: list[int], sampled_at: float, *, full: bool = False) -> bytes | None:
-        """The body for this tick, None when there is nothing to say."""
+        """The body for this tick, None when there is nothing to say. Keeps `values`: hand over a new list each time."""
         last, self._last = self._last, values
         if full or last is None or len(last) != len(values) or sampled_at - self._full_at >= FULL_EVERY_S:
             self._full_at = sampled_at
-            return _pack([FULL, self.schema_version, sampled_at, values])
+            return full_body(self.schema_version, sampled_at, values)
         if last == values:
             return None
         pairs = [x for i, (a, b) in enumerate(zip(last, values, strict=True)) if a != b for x in (i, b - a)]
@@ -94,8 +94,13 @@ class Merged:
         elif version != self.schema_version or not self.values:
             return None
         else:
-            for i in range(0, len(data), 2):
-                self.values[data[i]] += data[i + 1]
+            values = list(self.values)  # a copy: frames that wait to be sent share the old one
+            try:
+                for i in range(0, len(data), 2):
+                    values[data[i]] += data[i + 1]
+            except IndexError:
+                return None
+            self.values = values
         self.sampled_at = sampled_at
         self.number += 1
         return Frame(kind, version, self.number, sampled_at, data)
@@ -117,6 +122,17 @@ class Frame:
 
     def to_bytes(self) -> bytes:
         return _pack([self.kind, self.schema_version, self.number, self.sampled_at, self.values])
+
+
+def full_body(schema_version: int, sampled_at: float, values: list[int]) -> bytes:
+    """A full body outside the chain of deltas: for the history."""
+    return _pack([FULL, schema_version, sampled_at, values])
+
+
+def history_frame(body: bytes) -> Frame:
+    """A full body of the history as a frame for a browser: number 0, before all live ones."""
+    kind, version, sampled_at, values = msgpack.unpackb(body)
+    return Frame(kind, version, 0, sampled_at, values)
 
 
 def _pack(message: list[Any]) -> bytes:

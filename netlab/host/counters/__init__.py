@@ -1,1 +1,1 @@
-"""The sampler: reads counters of all labs once a tick, in a process of its own, and packs them."""
+"""Live counters: a sampler process of its own reads every node's interfaces and XDP actions; the agent hands them on."""
