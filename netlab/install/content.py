@@ -1,0 +1,97 @@
+"""Database, static files, first instructor and demo workshop: netlab's own management commands, run as the web user.
+
+Called by `make up`; skipped by digest.
+"""
+
+import json
+import pwd
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from netlab.install import code_folder
+from netlab.install.digests import Stamp, digest_files, walk
+from netlab.install.frontend import BUILD_STAMP
+from netlab.install.instance import TOP, Instance, write_private
+from netlab.install.progress import Step
+from netlab.install.users import WEB_USER
+
+INSTRUCTOR = "instructor"
+DEMO_TITLE = "Demo workshop"
+PASSWORD_BYTES = 12
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What the operator is shown: the first instructor's name and password, the demo workshop's join code."""
+
+    name: str
+    password: str
+    code: str
+
+
+def manage(step: Step, instance: Instance, folder: Path, *words: str) -> str:
+    """Run `manage.py` as the web user and give back what it printed."""
+    env = {
+        "NETLAB_ENV_FILE": str(instance.web_env_file),
+        "LANG": "C.UTF-8",
+        "HOME": "/nonexistent",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+    }
+    return step.output([folder / ".venv" / "bin" / "python", "manage.py", *words], env=env, cwd=folder, user=WEB_USER)
+
+
+def ensure_database(step: Step, instance: Instance, folder: Path) -> None:
+    """Migrate and collect when code or front end have changed, or the database is gone."""
+    stamp = Stamp(instance.stamps_dir / "database")
+    labs = digest_files(walk(TOP / "labs"), TOP)
+    digest = f"{code_folder.digest()} {labs} {BUILD_STAMP.path.read_text().strip()}"
+    if stamp.holds(digest) and any((instance.state_dir / "web").glob("*.sqlite3")):
+        step.note = "unchanged"
+        return
+    stamp.remove()
+    step.doing = "migrating the database"
+    manage(step, instance, folder, "migrate", "--no-input", "--verbosity", "0")
+    step.doing = "collecting static files"
+    manage(step, instance, folder, "collectstatic", "--no-input", "--clear", "--verbosity", "0")
+    stamp.write(digest)
+    step.note = "migrated, static files collected"
+
+
+def ensure_sign_in(step: Step, instance: Instance, folder: Path) -> SignIn:
+    """Made once. The file is written before the account, so that no interruption leaves an account whose password nobody has."""
+    stamp = Stamp(instance.stamps_dir / "sign-in")
+    known = read_sign_in(instance)
+    if known and stamp.holds("made"):
+        step.note = "unchanged"
+        return known
+    sign_in = known or SignIn(INSTRUCTOR, secrets.token_urlsafe(PASSWORD_BYTES), "")
+    write_sign_in(instance, sign_in)
+    set_password(step, instance, folder, sign_in)
+    answer = json.loads(manage(step, instance, folder, "make_demo", "--instructor", sign_in.name, "--json"))
+    sign_in = SignIn(sign_in.name, sign_in.password, str(answer["code"]))
+    write_sign_in(instance, sign_in)
+    stamp.write("made")
+    step.note = f"made, kept in {instance.sign_in_file}"
+    return sign_in
+
+
+def set_password(step: Step, instance: Instance, folder: Path, sign_in: SignIn) -> None:
+    """The account with this name and password; passed through a file that only the web user can read."""
+    web = pwd.getpwnam(WEB_USER)
+    file = instance.state_dir / "first-password"
+    try:
+        write_private(file, sign_in.password + "\n", 0o400, web.pw_uid, web.pw_gid)
+        manage(step, instance, folder, "make_instructor", sign_in.name, "--operator", "--password-file", str(file))
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def read_sign_in(instance: Instance) -> SignIn | None:
+    if not instance.sign_in_file.exists():
+        return None
+    return SignIn(**json.loads(instance.sign_in_file.read_text()))
+
+
+def write_sign_in(instance: Instance, sign_in: SignIn) -> None:
+    write_private(instance.sign_in_file, json.dumps(asdict(sign_in), indent=1) + "\n", 0o600)

@@ -1,0 +1,284 @@
+"""netlab's processes under supervisord: which there are, as which user, how they are started, asked and stopped.
+
+`make up` writes the configuration and starts or refreshes; `down` stops; `status` asks. Talks XML-RPC over supervisord's
+unix socket, so answers are numbers and fields, never text to be matched.
+"""
+
+import http.client
+import os
+import signal
+import socket
+import time
+import xmlrpc.client
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netlab.install.certificate import Tls
+from netlab.install.failure import Failed
+from netlab.install.instance import Instance, write_private
+from netlab.install.progress import Step
+from netlab.install.users import WEB_USER, WORKER_USER
+
+RUNNING = 20
+FATAL = 200
+"""supervisor.states.ProcessStates."""
+STOP_WAIT_S = 20
+KEPT_ON_UPDATE = {"redis", "holder"}
+"""Restarted by `make down` alone: messages wait in one, shells live in the other."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process. `order` is when it is started, and in reverse when it is stopped."""
+
+    name: str
+    command: str
+    user: str
+    order: int
+    stop_wait_s: int = STOP_WAIT_S
+
+
+def programs(
+    instance: Instance, code: Path, host_name: str, tls: Tls, listen: tuple[str, int], web_processes: int
+) -> list[Program]:
+    python = f"{code}/.venv/bin/python"
+    celery = f"{python} -m celery --quiet -A"
+    worker = "worker --loglevel INFO --without-gossip --without-mingle"
+    host, port = listen
+    secure = f" --ssl-certfile {tls.certificate} --ssl-keyfile {tls.key}" if tls.certificate else ""
+    web = (
+        f"{python} -m uvicorn netlab.asgi:application --host {host} --port {port}{secure} --workers {web_processes}"
+        " --ws websockets-sansio --loop uvloop --ws-per-message-deflate false --ws-max-size 131072 --ws-ping-interval 20"
+        " --no-access-log --no-proxy-headers --no-server-header --timeout-graceful-shutdown 3"
+    )
+    return [
+        Program("redis", f"/usr/bin/redis-server {instance.state_dir}/redis.conf", WEB_USER, 10),
+        Program("holder", f"{python} -m netlab.host holder", "root", 20),
+        Program("agent", f"{python} -m netlab.host agent", "root", 30),
+        Program("projector", f"{python} manage.py projector", WEB_USER, 40),
+        Program("sweeper", f"{celery} netlab.celery {worker} -Q sweeps -n sweeps@{host_name} --pool solo", WEB_USER, 40),
+        Program(
+            "beat",
+            f"{celery} netlab.queue.app beat --loglevel INFO --schedule {instance.state_dir}/web/beat --pidfile=",
+            WEB_USER,
+            40,
+        ),
+        Program(
+            "worker-control",
+            f"{celery} netlab.queue.app {worker} -Q host.{host_name}.control -n control@{host_name} -c 2",
+            WORKER_USER,
+            40,
+        ),
+        Program(
+            "worker-work",
+            f"{celery} netlab.queue.app {worker} -Q host.{host_name}.work -n work@{host_name} -c 2",
+            WORKER_USER,
+            40,
+        ),
+        Program("web", web, WEB_USER, 50),
+    ]
+
+
+def write_configuration(instance: Instance, code: Path, wanted: list[Program]) -> str:
+    """supervisord's and Redis' files; the text, which changes when a process is to be started differently."""
+    write_private(instance.state_dir / "redis.conf", _redis_conf(instance), 0o644)
+    text = _supervisor_conf(instance, code, wanted)
+    write_private(configuration(instance), text, 0o600)
+    return text + _redis_conf(instance)
+
+
+def configuration(instance: Instance) -> Path:
+    return instance.state_dir / "supervisord.conf"
+
+
+def _redis_conf(instance: Instance) -> str:
+    return f"""# made by netlab.install; reached through the socket alone
+port 0
+unixsocket {instance.redis_socket}
+unixsocketperm 770
+dir {instance.state_dir}/redis
+daemonize no
+supervised no
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+"""
+
+
+def _supervisor_conf(instance: Instance, code: Path, wanted: list[Program]) -> str:
+    log = instance.log_dir
+    head = f"""; made by netlab.install
+[supervisord]
+user=root
+pidfile={instance.run_dir}/supervisor/pid
+logfile={log}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=2
+childlogdir={log}
+identifier=netlab-{instance.name}
+umask=027
+minfds=65536
+
+[unix_http_server]
+file={instance.supervisor_socket}
+chmod=0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    return head + "".join(_program_conf(instance, code, program) for program in wanted)
+
+
+def _program_conf(instance: Instance, code: Path, program: Program) -> str:
+    settings = instance.web_env_file if program.user == WEB_USER else instance.env_file
+    return f"""
+[program:{program.name}]
+command={program.command.replace("%", "%%")}
+directory={code}
+user={program.user}
+environment=NETLAB_ENV_FILE="{settings}",HOME="/nonexistent",USER="{program.user}",PYTHONUNBUFFERED="1"
+priority={program.order}
+autorestart=true
+startsecs=2
+startretries=10
+stopwaitsecs={program.stop_wait_s}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={instance.log_dir}/{program.name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+"""
+
+
+# --- talking to supervisord ------------------------------------------------------------------------------------------
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=STOP_WAIT_S * 10)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host: object) -> _Connection:
+        return _Connection(self.path)
+
+
+def supervisor(instance: Instance) -> Any:
+    """supervisord's API (supervisord.org/api.html); None when it does not run."""
+    api = xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(instance.supervisor_socket))
+    try:
+        api.supervisor.getPID()
+    except OSError:
+        return None
+    return api.supervisor
+
+
+def states(instance: Instance) -> list[dict[str, Any]]:
+    """One dict a process (name, state, statename, pid, start, now, spawnerr); empty when supervisord does not run."""
+    api = supervisor(instance)
+    return list(api.getAllProcessInfo()) if api else []
+
+
+def start(step: Step, instance: Instance, code: Path) -> None:
+    """Start supervisord, after ending what an earlier one that was killed has left behind."""
+    stop_orphans(instance)
+    instance.supervisor_socket.unlink(missing_ok=True)
+    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    step.run([f"{code}/.venv/bin/supervisord", "--configuration", configuration(instance)], env=env, cwd=Path("/"))
+
+
+def refresh(instance: Instance, restart: bool) -> None:
+    """Take up a changed configuration; with `restart` also begin anew what runs netlab's code."""
+    api = supervisor(instance)
+    try:
+        added, changed, removed = api.reloadConfig()[0]
+    except xmlrpc.client.Fault as fault:
+        raise Failed(
+            f"supervisord refuses its configuration: {fault.faultString}", f"Look at {configuration(instance)}."
+        ) from fault
+    for name in [*removed, *changed]:
+        api.stopProcessGroup(name)
+        api.removeProcessGroup(name)
+    for name in [*changed, *added]:
+        api.addProcessGroup(name)
+    stopped = [info for info in api.getAllProcessInfo() if restart or info["state"] != RUNNING]
+    for info in stopped:
+        if (info["name"] in KEPT_ON_UPDATE and info["state"] == RUNNING) or info["name"] in [*changed, *added]:
+            continue
+        with suppress(xmlrpc.client.Fault):  # it has ended by itself meanwhile
+            api.stopProcess(info["name"])
+        with suppress(xmlrpc.client.Fault):  # supervisord has started it again already
+            api.startProcess(info["name"], False)
+
+
+def stop(step: Step, instance: Instance) -> None:
+    """Stop everything in reverse order, then whatever no supervisord looks after any more."""
+    api = supervisor(instance)
+    if api:
+        pid = int(api.getPID())
+        for info in sorted(api.getAllProcessInfo(), key=lambda info: -_order(info["name"])):
+            step.doing = f"stopping {info['name']}"
+            with suppress(xmlrpc.client.Fault):  # it did not run
+                api.stopProcess(info["name"])
+        api.shutdown()
+        _wait_gone([pid], STOP_WAIT_S)
+    stop_orphans(instance)
+
+
+def _order(name: str) -> int:
+    return {"redis": 10, "holder": 20, "agent": 30, "web": 50}.get(name, 40)
+
+
+def stop_orphans(instance: Instance) -> None:
+    """Processes that carry this instance's settings file in their environment and have lost their supervisord."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        pids = ours(instance)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        if _wait_gone(pids, 10):
+            return
+
+
+def ours(instance: Instance) -> list[int]:
+    """Processes that were started with this instance's settings: found by their environment, not by their name.
+
+    Those of another pid namespace are somebody else's: a container with a netlab of the same name in it.
+    """
+    marks = {f"NETLAB_ENV_FILE={path}".encode() for path in (instance.env_file, instance.web_env_file)}
+    here, found = os.readlink("/proc/self/ns/pid"), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            mine = not marks.isdisjoint((folder / "environ").read_bytes().split(b"\0"))
+            if mine and int(folder.name) != os.getpid() and os.readlink(folder / "ns" / "pid") == here:
+                found.append(int(folder.name))
+    return found
+
+
+def _wait_gone(pids: list[int], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(_lives(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
