@@ -18,7 +18,7 @@ Everything here is asyncio except `SyncStreams`, the few calls that Django's syn
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,23 +115,38 @@ class HostStreams:
         self.client, self.keys, self.host = client, Keys(instance), host
 
     async def publish_event(self, event: Event) -> None:
-        data = event.model_dump_json()
+        await self.publish_many([event])
+
+    async def publish_terminal(self, terminal: str, end_offset: int, data: bytes) -> None:
+        await self.publish_many([TerminalChunk(terminal, end_offset, data)])
+
+    async def publish_many(self, messages: "Sequence[Event | TerminalChunk]") -> None:
+        """Events and terminal output in their order, in one exchange. May be repeated with the same messages after a lost
+        connection: output that is there already stays as it is, an event may then be there twice."""
         pipe = self.client.pipeline(transaction=False)
+        for message in messages:
+            if isinstance(message, TerminalChunk):
+                self._add_terminal(pipe, message)
+            else:
+                self._add_event(pipe, message)
+        for result in await pipe.execute(raise_on_error=False):
+            if isinstance(result, Exception) and not _is_there_already(result):
+                raise result
+
+    def _add_event(self, pipe: Any, event: Event) -> None:
+        data = event.model_dump_json()
         pipe.xadd(self.keys.run_events(event.run), {"e": data}, maxlen=EVENTS_MAX, approximate=True)
         pipe.xadd(self.keys.host_events(self.host), {"e": data}, maxlen=HOST_EVENTS_MAX, approximate=True)
         pipe.publish(self.keys.run_wake(event.run), b"")
         pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
-        await pipe.execute()
 
-    async def publish_terminal(self, terminal: str, end_offset: int, data: bytes) -> None:
-        """Append output that ends at `end_offset`; the newest SCROLLBACK_BYTES are kept."""
-        out = self.keys.terminal_out(terminal)
-        pipe = self.client.pipeline(transaction=False)
-        pipe.xadd(out, {"d": data}, id=f"{end_offset}-0", maxlen=TERMINAL_ENTRIES_MAX, approximate=True)
-        pipe.xtrim(out, minid=f"{max(0, end_offset - SCROLLBACK_BYTES)}-0", approximate=True)
-        pipe.publish(self.keys.terminal_live(terminal), _OFFSET.pack(end_offset) + data)
+    def _add_terminal(self, pipe: Any, chunk: "TerminalChunk") -> None:
+        """The newest SCROLLBACK_BYTES are kept."""
+        out = self.keys.terminal_out(chunk.terminal)
+        pipe.xadd(out, {"d": chunk.data}, id=f"{chunk.end_offset}-0", maxlen=TERMINAL_ENTRIES_MAX, approximate=True)
+        pipe.xtrim(out, minid=f"{max(0, chunk.end_offset - SCROLLBACK_BYTES)}-0", approximate=True)
+        pipe.publish(self.keys.terminal_live(chunk.terminal), _OFFSET.pack(chunk.end_offset) + chunk.data)
         pipe.expire(out, ENDED_EXPIRE_S)
-        await pipe.execute()
 
     async def terminal_end_offset(self, terminal: str) -> int:
         """Where an adopted terminal's output goes on: 0 for one that never said anything."""
@@ -180,6 +195,20 @@ class HostStreams:
 
 
 @dataclass(frozen=True)
+class TerminalChunk:
+    """Output of a terminal that ends at `end_offset`, counted from its first byte."""
+
+    terminal: str
+    end_offset: int
+    data: bytes
+
+
+def _is_there_already(error: Exception) -> bool:
+    """XADD with an id that is not above the newest one: the protocol's only way to say so (redis.io/commands/xadd)."""
+    return isinstance(error, ResponseError) and str(error).startswith("The ID specified in XADD is equal or smaller")
+
+
+@dataclass(frozen=True)
 class FullSampleWanted:
     run: str
 
@@ -215,6 +244,34 @@ class WebStreams:
         entries = _rows(await self.client.xrange(self.keys.run_events(run), count=1))
         return entries[0][0].decode() if entries else None
 
+    async def resume_events(self, run: str, last_id: str) -> list[tuple[str, bytes]] | None:
+        """What came after `last_id`; None when that entry is no longer kept, so that nobody knows what is missing."""
+        entries = _rows(await self.client.xrange(self.keys.run_events(run), min=last_id))
+        if not entries or entries[0][0].decode() != last_id:
+            return None
+        return [(entry_id.decode(), fields[b"e"]) for entry_id, fields in entries[1:]]
+
+    async def last_event_id(self, run: str) -> str:
+        """The newest event's id, '0' when there is none."""
+        entries = _rows(await self.client.xrevrange(self.keys.run_events(run), count=1))
+        return entries[0][0].decode() if entries else "0"
+
+    async def projected_until_ms(self, host: str) -> int | None:
+        """Events of this host older than that are in the database (Redis' clock); None: all that there are now."""
+        key = self.keys.host_events(host)
+        newest = _rows(await self.client.xrevrange(key, count=1))
+        if not newest:
+            return None
+        groups = [g for g in await self.client.xinfo_groups(key) if g["name"] == PROJECTOR_GROUP.encode()]
+        if not groups:
+            return 0
+        done: bytes = groups[0]["last-delivered-id"]
+        if groups[0]["pending"]:
+            done = (await self.client.xpending(key, PROJECTOR_GROUP))["min"]
+        elif done == newest[0][0]:
+            return None
+        return int(done.split(b"-")[0])
+
     async def publish_event(self, event: Event) -> None:
         """An event that the web side makes (FileSaved, QueueMoved, ...): to browsers only."""
         pipe = self.client.pipeline(transaction=False)
@@ -243,6 +300,11 @@ class WebStreams:
         after = f"({after_offset}-0" if after_offset else "-"
         entries = _rows(await self.client.xrange(self.keys.terminal_out(terminal), min=after, count=count))
         return [(_offset_of(entry_id), fields[b"d"]) for entry_id, fields in entries]
+
+    async def terminal_end_offset(self, terminal: str) -> int:
+        """How many bytes the terminal has said, 0 for one that has not said anything yet."""
+        entries = _rows(await self.client.xrevrange(self.keys.terminal_out(terminal), count=1))
+        return _offset_of(entries[0][0]) if entries else 0
 
     async def terminal_exists(self, terminal: str) -> bool:
         return bool(await self.client.exists(self.keys.terminal_out(terminal)))
@@ -293,6 +355,15 @@ class SyncStreams:
         pipe.publish(self.keys.run_wake(event.run), b"")
         pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
         pipe.execute()
+
+    def publish_host_event(self, host: str, event: Event) -> None:
+        """An event that concerns rows, too: what a worker tells when the agent refused a command or is away."""
+        self.publish_event(event)
+        self.client.xadd(self.keys.host_events(host), {"e": event.model_dump_json()}, maxlen=HOST_EVENTS_MAX, approximate=True)
+
+    def blob(self, command: str) -> bytes | None:
+        data = self.client.get(self.keys.blob(command))
+        return data if isinstance(data, bytes) else None
 
     def host_report(self, host: str) -> HostReport | None:
         """None: the host has been silent for REPORT_EXPIRE_S, it is away."""

@@ -1,0 +1,31 @@
+"""Pygments for code blocks: language names as authors write them, classes instead of colours. Used by markdown.py."""
+
+from functools import lru_cache
+
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+ALIASES = {"sh": "bash", "shell": "bash", "bpf": "c", "output": "text", "": "text"}
+_formatter = HtmlFormatter(nowrap=True)
+
+
+@lru_cache
+def _lexer(language: str) -> Lexer:
+    try:
+        return get_lexer_by_name(ALIASES.get(language, language))
+    except ClassNotFound:
+        return get_lexer_by_name("text")
+
+
+def highlighted(code: str, language: str) -> str:
+    """HTML of a code block's inside: escaped, in spans with Pygments' short classes (static/netlab/code.css)."""
+    html: str = _highlight(code, language)
+    return html
+
+
+def _highlight(code: str, language: str) -> str:
+    from pygments import highlight
+
+    return highlight(code, _lexer(language), _formatter)
