@@ -1,0 +1,120 @@
+"""Control groups of nodes on v1, v2 and hybrid hosts: find, empty, remove. Called by `nodes`.
+
+crun or runc make a node's groups and set its limits from the bundle; here they are only taken away again, which is
+also how a run's processes are found and ended: whoever is in the group is the node's, whatever became of its container.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MOUNTS = Path("/proc/self/mounts")
+GONE_WAIT_S = 10.0
+POLL_S = 0.002
+POLL_MAX_S = 0.05
+
+
+class CgroupBusy(Exception):
+    """Processes in a group did not go although they were killed."""
+
+
+@dataclass(frozen=True)
+class Hierarchies:
+    """The roots of all hierarchies: one with v2, one a controller with v1 and hybrids."""
+
+    roots: tuple[Path, ...]
+    v2: bool
+
+    @classmethod
+    def of_this_host(cls) -> "Hierarchies":
+        found = [line.split()[:3] for line in MOUNTS.read_text().splitlines()]
+        v1 = tuple(Path(where) for _, where, kind in found if kind == "cgroup")
+        v2 = tuple(Path(where) for _, where, kind in found if kind == "cgroup2")
+        return cls(roots=v1, v2=False) if v1 else cls(roots=v2[:1], v2=True)
+
+    def folders(self, path: str) -> list[Path]:
+        """Where the group is there, in any hierarchy. `path` is like netlab/main/r0.../client."""
+        return [folder for root in self.roots if (folder := root / path).is_dir()]
+
+    def children(self, path: str) -> set[str]:
+        """Names of the groups directly below, in any hierarchy."""
+        return {entry.name for folder in self.folders(path) for entry in os.scandir(folder) if entry.is_dir()}
+
+    def pids(self, path: str) -> set[int]:
+        """Of the group and all groups below it."""
+        pids: set[int] = set()
+        for folder in self.folders(path):
+            for group in _tree(folder):
+                with suppress(OSError):
+                    pids.update(int(line) for line in (group / "cgroup.procs").read_text().split())
+        return pids - {0}
+
+    async def remove(self, path: str) -> None:
+        """End all processes in the group and below, then remove the groups. Idempotent. Raises CgroupBusy."""
+        deadline = time.monotonic() + GONE_WAIT_S
+        pause = POLL_S
+        while pids := self._kill(path):
+            if time.monotonic() > deadline:
+                raise CgroupBusy(f"{path}: {len(pids)} processes do not go")
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, POLL_MAX_S)
+        while not self._remove_folders(path):
+            if time.monotonic() > deadline:
+                raise CgroupBusy(f"{path}: cannot be removed")
+            await asyncio.sleep(pause)
+
+    async def kill_session(self, path: str, leader: int) -> None:
+        """Those processes of the group that belong to the leader's session."""
+        for pid in self.pids(path):
+            with suppress(ProcessLookupError):
+                if os.getsid(pid) == leader:
+                    os.kill(pid, signal.SIGKILL)
+
+    def remove_if_empty(self, path: str) -> None:
+        """A parent group that may still hold groups of others."""
+        for folder in self.folders(path):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def _kill(self, path: str) -> set[int]:
+        """Signal by descriptor, and only those that are in the group after the descriptor was opened: a pid that was
+        taken by somebody else in between is never hit."""
+        held: dict[int, int] = {}
+        try:
+            for pid in self.pids(path):
+                with suppress(ProcessLookupError):
+                    held[pid] = os.pidfd_open(pid)
+            there = self.pids(path) if held else set()
+            for pid in there & held.keys():
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(held[pid], signal.SIGKILL)
+            return there
+        finally:
+            for fd in held.values():
+                os.close(fd)
+
+    def _remove_folders(self, path: str) -> bool:
+        whole = True
+        for folder in self.folders(path):
+            for group in reversed(list(_tree(folder))):
+                try:
+                    group.rmdir()
+                except FileNotFoundError:
+                    pass
+                except OSError:  # EBUSY: the last process is on its way out
+                    whole = False
+        return whole
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    """The folder and all below it, parents first."""
+    yield folder
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _tree(Path(entry.path))

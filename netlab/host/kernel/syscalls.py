@@ -1,0 +1,150 @@
+"""The system calls that Python has no name for: namespaces and the mount API, with the kernel's own names.
+
+Called by the fork server, by `sandbox_files` and by the host's probe. It changes the calling thread (setns, unshare), so
+nothing in an event loop calls those two; it never decides anything.
+
+Numbers and flags: include/uapi/linux/{sched,mount,fcntl,openat2}.h, include/uapi/asm-generic/unistd.h. The numbers from
+424 on are the same on every architecture.
+"""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 12, 1 << 14, 1 << 18, 1 << 19, 1 << 20
+MNT_DETACH = 2
+
+AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
+OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
+FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC = 1, 1
+MOVE_MOUNT_F_EMPTY_PATH = 4
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_IDMAP = 1, 2, 4, 8, 0x100000
+FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
+
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08
+
+PR_SET_PDEATHSIG = 1
+
+_NR_OPEN_TREE, _NR_MOVE_MOUNT, _NR_FSOPEN, _NR_FSCONFIG, _NR_FSMOUNT = 428, 429, 430, 431, 432
+_NR_OPENAT2, _NR_MOUNT_SETATTR = 437, 442
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def _syscall(what: str, number: int, *arguments: object) -> int:
+    whole = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    return _checked(_libc.syscall(ctypes.c_long(number), *whole), what)
+
+
+def unshare(flags: int) -> None:
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int = 0) -> None:
+    _checked(_libc.setns(fd, kind), "setns")
+
+
+def setns_path(path: Path | str, kind: int) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_libc.setns(fd, kind), f"setns {path}")
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def inside_netns(path: Path | str) -> Iterator[None]:
+    """The calling thread is in that network namespace for a moment. For single-threaded processes only."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns_path(path, CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            setns(home, CLONE_NEWNET)
+    finally:
+        os.close(home)
+
+
+def mount(source: str, target: Path | str, kind: str | None, flags: int = 0, options: str = "") -> None:
+    kind_bytes = kind.encode() if kind is not None else None
+    done = _libc.mount(source.encode(), str(target).encode(), kind_bytes, ctypes.c_ulong(flags), options.encode() or None)
+    _checked(done, f"mount on {target}")
+
+
+def bind(source: Path | str, target: Path | str, flags: int = 0) -> None:
+    mount(str(source), target, None, MS_BIND | flags)
+
+
+def unmount(target: Path | str) -> None:
+    """Lazily: the name is gone at once, the contents when their last user is."""
+    _checked(_libc.umount2(str(target).encode(), MNT_DETACH), f"umount {target}")
+
+
+def open_tree_clone(path: Path | str) -> int:
+    return _syscall(f"open_tree {path}", _NR_OPEN_TREE, AT_FDCWD, str(path).encode(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+
+
+def mount_setattr(mount_fd: int, attributes: int, userns_fd: int = 0) -> None:
+    wanted = _MountAttr(attributes, 0, 0, userns_fd)
+    size = ctypes.sizeof(wanted)
+    _syscall("mount_setattr", _NR_MOUNT_SETATTR, mount_fd, b"", AT_EMPTY_PATH, ctypes.byref(wanted), size)
+
+
+def move_mount(mount_fd: int, target: Path | str) -> None:
+    _syscall(f"move_mount {target}", _NR_MOVE_MOUNT, mount_fd, b"", AT_FDCWD, str(target).encode(), MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def fsopen(kind: str) -> int:
+    return _syscall(f"fsopen {kind}", _NR_FSOPEN, kind.encode(), FSOPEN_CLOEXEC)
+
+
+def fsconfig_string(fs_fd: int, key: str, value: str) -> None:
+    _syscall(f"fsconfig {key}={value}", _NR_FSCONFIG, fs_fd, FSCONFIG_SET_STRING, key.encode(), value.encode(), 0)
+
+
+def fsconfig_flag(fs_fd: int, key: str) -> None:
+    _syscall(f"fsconfig {key}", _NR_FSCONFIG, fs_fd, FSCONFIG_SET_FLAG, key.encode(), None, 0)
+
+
+def fsmount(fs_fd: int, attributes: int) -> int:
+    """Create the configured file system and give a descriptor of its mount, attached nowhere yet."""
+    _syscall("fsconfig create", _NR_FSCONFIG, fs_fd, FSCONFIG_CMD_CREATE, None, None, 0)
+    return _syscall("fsmount", _NR_FSMOUNT, fs_fd, FSMOUNT_CLOEXEC, attributes)
+
+
+def openat2(dir_fd: int, path: str, flags: int, mode: int = 0, resolve: int = 0) -> int:
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    size = ctypes.sizeof(how)
+    return _syscall(f"openat2 {path}", _NR_OPENAT2, dir_fd, os.fsencode(path), ctypes.byref(how), size)
+
+
+def die_with_parent(signal_number: int) -> None:
+    _checked(_libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl PR_SET_PDEATHSIG")

@@ -1,0 +1,108 @@
+"""What plain and sandboxed nodes have in common: marks, wires, sockets, removal. Never used by itself."""
+
+import asyncio
+import shutil
+import socket
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from netlab.config import Config
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.resolve import ResolvedLab
+from netlab.host.kernel import uid_slots
+from netlab.host.kernel.cgroups import Hierarchies
+from netlab.host.nodes import marks, wires
+from netlab.host.nodes.api import NodePlace, RunNodes
+from netlab.host.nodes.marks import Mark
+from netlab.host.nsworker.client import Answer, NsWorker
+from netlab.host.nsworker.places import RunDir
+from netlab.host.sandbox.door import ContainerDoor
+from netlab.wire.host_report import Leftover
+
+LAB_MB = 16
+LAB_INODES = 2000
+
+
+class NodesBase:
+    def __init__(self, config: Config, worker: NsWorker) -> None:
+        self._config, self._worker = config, worker
+        self._instance, self._base = config.instance, config.run_dir
+        self._hierarchies = Hierarchies.of_this_host()
+        self._containers = ContainerDoor.find(self._base / "crun")
+
+    # what a runtime asks ------------------------------------------------------------------------------------------------
+
+    async def set_link(self, nodes: RunNodes, node: str, interface: str, up: bool) -> None:
+        self._place(nodes, node)
+        await self._ask("set_link", nodes.run, node=node, interface=interface, up=up)
+
+    async def open_socket(self, nodes: RunNodes, node: str, family: int, type: int, protocol: int = 0) -> socket.socket:
+        self._place(nodes, node)
+        answer = await self._ask("open_socket", nodes.run, node=node, family=int(family), type=int(type), protocol=protocol)
+        sock = socket.socket(fileno=answer.fds[0])
+        sock.setblocking(False)
+        return sock
+
+    async def remove(self, run: str) -> None:
+        """A removal that has begun goes on when its caller is cancelled."""
+        await asyncio.shield(asyncio.ensure_future(self._remove(run)))
+
+    async def owned_runs(self) -> set[str]:
+        return self._look().runs()
+
+    async def leftovers(self, known: set[str]) -> list[Leftover]:
+        return self._look().leftovers(known)
+
+    # shared steps -------------------------------------------------------------------------------------------------------
+
+    async def _make_run(self, mark: Mark) -> RunDir:
+        place = RunDir(self._base, mark.run)
+        if mark.run in await self.owned_runs() and place.path.exists():
+            await self._remove(mark.run)
+        # the mark is written again, complete, when all is built
+        await self._ask(
+            "make_run", mark.run, mark=asdict(mark), uid=mark.uid_base, lab_mb=LAB_MB, lab_inodes=LAB_INODES
+        )
+        return place
+
+    async def _connect(self, run: str, lab: ResolvedLab) -> None:
+        await self._ask("apply_topology", run, topology=wires.topology(lab))
+
+    async def _cut(self, nodes: RunNodes, node: str) -> None:
+        own, _ = wires.links_of(nodes.lab, node)
+        with suppress(FileNotFoundError):
+            await self._ask("cut", nodes.run, node=node, interfaces=own)
+
+    async def _rejoin(self, nodes: RunNodes, node: str) -> None:
+        _, others = wires.links_of(nodes.lab, node)
+        await self._ask("rejoin", nodes.run, topology=wires.topology_around(nodes.lab, node), removed=others)
+
+    async def _remove(self, run: str) -> None:
+        await self._hierarchies.remove(marks.cgroup_of(self._instance, run))
+        self._containers.forget(run)
+        await self._ask("remove_run", run)
+        uid_slots.release(self._instance, run)
+        self._remove_parents()
+
+    def _remove_parents(self) -> None:
+        """Folders and groups that runs share, when nobody has a run: a start under way has its uid slot already."""
+        if self._look().runs():
+            return
+        self._hierarchies.remove_if_empty(marks.cgroup_of(self._instance))
+        with suppress(OSError):
+            shutil.rmtree(self._containers.state_dir)
+        if not uid_slots.any_taken():
+            self._hierarchies.remove_if_empty(marks.cgroup_of(""))
+
+    async def _ask(self, op: str, run: str, **arguments: Any) -> Answer:
+        return await self._worker.call(op, base=str(self._base), instance=self._instance, run=run, **arguments)
+
+    def _look(self) -> marks.Found:
+        return marks.look(self._instance, self._base, self._hierarchies, self._containers.containers())
+
+    def _place(self, nodes: RunNodes, node: str) -> NodePlace:
+        try:
+            return nodes.places[node]
+        except KeyError:
+            raise NetlabError(ErrorCode.NODE_UNKNOWN, node=node, nodes=", ".join(nodes.places)) from None

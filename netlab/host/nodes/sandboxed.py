@@ -1,0 +1,304 @@
+"""Sandboxed nodes: a user namespace, a network namespace and a container each, over one host uid range a run.
+
+Called by the engine on a host whose kernel is shared with attendees. The fork server makes namespaces and file systems,
+crun (or runc) the containers; this module says in which order, and finds all of it again after a restart.
+"""
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import socket
+import struct
+import termios
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from netlab.config import Config
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.ids import new_bug_id
+from netlab.domain.lab import NODE_DISK_MB, Isolation
+from netlab.domain.resolve import ResolvedLab
+from netlab.host.kernel import uid_slots
+from netlab.host.nodes import marks, running
+from netlab.host.nodes.api import ExecResult, NewTerminal, NodePlace, RunNodes
+from netlab.host.nodes.base import NodesBase
+from netlab.host.nodes.marks import Mark, read_mark
+from netlab.host.nsworker.client import Child, NsWorker
+from netlab.host.nsworker.places import RunDir
+from netlab.host.sandbox import bundle, delegation
+from netlab.host.sandbox.bundle import BundleSpec, Confinement
+from netlab.host.steps import Steps
+
+INIT = ("/usr/bin/catatonit", "-P")
+LOGIN_SHELL = ("/bin/bash", "-l")
+CONTAINERS_AT_ONCE = 8
+CONTAINER_START_S = 30.0
+TERMINAL_START_S = 15.0
+CONTROL_BYTES = 4096
+
+
+class ContainerFailed(Exception):
+    """crun or runc did not do what it always does: a broken host or a bug of ours."""
+
+
+class SandboxedNodes(NodesBase):
+    def __init__(self, config: Config, worker: NsWorker, confinement: Confinement = Confinement()) -> None:  # noqa: B008 # frozen
+        super().__init__(config, worker)
+        self._confinement = confinement
+        self._overlay_by_host = False
+        self._starting = asyncio.Semaphore(CONTAINERS_AT_ONCE)
+        self._numbers = count(1)
+
+    async def create(self, run: str, lab: ResolvedLab, isolation: Isolation, steps: Steps) -> RunNodes:
+        names = tuple(node.name for node in lab.nodes)
+        steps.undo(f"nodes of {run}", lambda: self.remove(run))
+        async with steps.step("namespaces", f"Create {_count(names, 'isolated node')}"):
+            uid_base = self._take_slot(run)
+            mark = Mark(self._instance, run, "sandboxed", isolation.value, uid_base, names)
+            place = await self._make_run(mark)
+            mark = replace(mark, bpf_nodes=tuple(await self._make_sandboxes(mark, names)))
+        nodes = RunNodes(run, lab, place.lab)
+        starting = asyncio.gather(*(self._start(mark, lab, name) for name in names))
+        try:
+            async with steps.step("wires", f"Connect {_count(lab.links, 'link')}, set addresses"):
+                await self._connect(run, lab)
+            async with steps.step("containers", f"Start {_count(names, 'container')}"):
+                pids = await starting
+        except BaseException:
+            await _cancelled(starting)
+            raise
+        nodes.places = {name: self._node_place(mark, name, pid) for name, pid in zip(names, pids, strict=True)}
+        replace(mark, complete=True).write(place)
+        return nodes
+
+    async def adopt(self, run: str, lab: ResolvedLab) -> RunNodes | None:
+        place = RunDir(self._base, run)
+        mark = read_mark(place)
+        if mark is None or not mark.complete or mark.kind != "sandboxed" or set(mark.nodes) != {n.name for n in lab.nodes}:
+            return None
+        nodes = RunNodes(run, lab, place.lab)
+        for name in mark.nodes:
+            pid = self._init_pid(place, name)
+            pins = (place.node(name).netns, place.node(name).userns, place.node(name).root)
+            if pid not in self._hierarchies.pids(marks.cgroup_of(self._instance, run, name)) or not all(map(_mounted, pins)):
+                return None
+            nodes.places[name] = self._node_place(mark, name, pid)
+        return nodes
+
+    async def reset_node(self, nodes: RunNodes, node: str, steps: Steps) -> None:
+        self._place(nodes, node)
+        run = nodes.run
+        mark = read_mark(RunDir(self._base, run))
+        if mark is None:
+            raise NetlabError(ErrorCode.RUN_NOT_RUNNING)
+        async with steps.step("remove", f"Remove {node}"):
+            await self._hierarchies.remove(marks.cgroup_of(self._instance, run, node))
+            self._containers.forget(run, node)
+            await self._cut(nodes, node)
+            await self._ask("remove_node", run, node=node)
+        async with steps.step("namespaces", f"Create {node} anew"):
+            with_bpf = await self._make_sandboxes(mark, (node,))
+            mark = replace(mark, bpf_nodes=tuple({*mark.bpf_nodes, *with_bpf}))
+        async with steps.step("containers", "Start its container"):
+            pid = await self._start(mark, nodes.lab, node)
+        async with steps.step("wires", "Connect its links"):
+            await self._rejoin(nodes, node)
+        nodes.places[node] = self._node_place(mark, node, pid)
+
+    async def execute(
+        self, nodes: RunNodes, node: str, argv: list[str], *, stdin: bytes = b"", timeout_s: float = 10,
+        output_limit: int = 64 * 1024, cwd: str = "/lab", background: bool = False,
+    ) -> ExecResult:
+        self._place(nodes, node)
+        if background:  # the node's own /dev/null: ours must not be lent out, and a closed pipe would end it
+            argv = ["/bin/sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh", *argv]
+        process, pid_file = self._scratch(nodes.run, "process"), self._scratch(nodes.run, "pid")
+        process.write_text(json.dumps(self._process(nodes.run, node, argv, cwd)))
+        container = self._containers.container_id(nodes.run, node)
+        command = self._containers.execute(container, process, pid_file, detach=background)
+        try:
+            return await running.run(
+                lambda stdio: self._spawn(command, stdio), stdin=stdin, timeout_s=timeout_s, output_limit=output_limit,
+                on_timeout=lambda: self._kill_session(nodes.run, node, pid_file),
+            )
+        finally:
+            process.unlink(missing_ok=True)
+            pid_file.unlink(missing_ok=True)
+
+    async def open_terminal(self, nodes: RunNodes, node: str, rows: int, cols: int, argv: list[str] | None = None) -> NewTerminal:
+        self._place(nodes, node)
+        process = self._process(nodes.run, node, argv or LOGIN_SHELL, "/lab")
+        process |= {"terminal": True, "consoleSize": {"height": rows, "width": cols}}
+        console, file, pid_file = (self._scratch(nodes.run, what) for what in ("console", "process", "pid"))
+        file.write_text(json.dumps(process))
+        command = self._containers.execute(
+            self._containers.container_id(nodes.run, node), file, pid_file, console=console, detach=True
+        )
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as listener:
+                listener.bind(str(console))
+                listener.listen(1)
+                master = await self._await_master(listener, command)
+            pid = int(pid_file.read_text())
+        finally:
+            for path in (console, file, pid_file):
+                path.unlink(missing_ok=True)
+        os.set_blocking(master, False)
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        return NewTerminal(master, pid)
+
+    # making -------------------------------------------------------------------------------------------------------------
+
+    def _take_slot(self, run: str) -> int:
+        try:
+            return uid_slots.take(self._instance, run, self._config.uid_slots).uid_base(self._config.uid_base)
+        except uid_slots.NoSlotFree as full:
+            raise NetlabError(ErrorCode.START_FAILED, why=str(full), id=new_bug_id()) from full
+
+    async def _make_sandboxes(self, mark: Mark, names: Sequence[str]) -> list[str]:
+        """Those of the nodes that have a BPF file system."""
+        arguments = {
+            "uid_base": mark.uid_base, "uid_count": uid_slots.UIDS_PER_SLOT, "rootfs": str(self._config.rootfs_dir),
+            "disk_mb": NODE_DISK_MB, "disk_inodes": bundle.DISK_INODES,
+            "delegate": delegation.options(Isolation(mark.isolation)), "nodes": list(names),
+        }
+        try:
+            answer = await self._ask("make_sandboxes", mark.run, overlay_by_host=self._overlay_by_host, **arguments)
+        except OSError as refused:
+            if refused.errno != errno.ENOTSUP or self._overlay_by_host:
+                raise
+            self._overlay_by_host = True
+            for name in names:
+                await self._ask("remove_node", mark.run, node=name)
+            answer = await self._ask("make_sandboxes", mark.run, overlay_by_host=True, **arguments)
+        made: list[str] = answer.result
+        return made
+
+    async def _start(self, mark: Mark, lab: ResolvedLab, name: str) -> int:
+        """The container of one node; its init's pid."""
+        place = RunDir(self._base, mark.run)
+        node = place.node(name)
+        spec = self._bundle_spec(mark, lab, name)
+        node.config.write_text(json.dumps(bundle.config(spec, INIT)))
+        pid_file = node.path / "pid"
+        command = self._containers.run(self._containers.container_id(mark.run, name), node.path, pid_file)
+        async with self._starting:
+            done = await running.run(
+                lambda stdio: self._spawn(command, stdio), stdin=b"", timeout_s=CONTAINER_START_S, output_limit=CONTROL_BYTES,
+                await_output=False,
+            )
+        if done.exit_code != 0:
+            raise ContainerFailed(f"container of {name}: {_said(done)}")
+        return int(pid_file.read_text())
+
+    def _bundle_spec(self, mark: Mark, lab: ResolvedLab, name: str) -> BundleSpec:
+        place = RunDir(self._base, mark.run)
+        node, asked = place.node(name), lab.node(name).spec
+        return BundleSpec(
+            node=name, root=node.root, userns=node.userns, netns=node.netns, lab_dir=place.lab,
+            bpffs=node.bpffs if name in mark.bpf_nodes else None, uid_base=mark.uid_base,
+            uid_count=uid_slots.UIDS_PER_SLOT, cgroup="/" + marks.cgroup_of(self._instance, mark.run, name),
+            memory_mb=asked.memory_mb, cpu_percent=asked.cpu_percent,
+            perfmon=Isolation(mark.isolation) is Isolation.TRUSTED, runtime_wants_maps=not self._containers.is_crun,
+            confinement=self._confinement,
+        )
+
+    async def _spawn(self, command: list[str], stdio: list[int]) -> Child:
+        return await self._worker.spawn(command, stdio, base=str(self._base), view=self._containers.is_crun)
+
+    def _node_place(self, mark: Mark, name: str, pid: int) -> NodePlace:
+        node = RunDir(self._base, mark.run).node(name)
+        bpffs = node.bpffs if name in mark.bpf_nodes else None
+        return NodePlace(name, node.netns, node.userns, pid, mark.uid_base, bpffs)
+
+    # running in a node --------------------------------------------------------------------------------------------------
+
+    def _process(self, run: str, node: str, argv: Sequence[str], cwd: str) -> dict[str, Any]:
+        """The node's own process object with another command: all of its confinement holds."""
+        config = json.loads(RunDir(self._base, run).node(node).config.read_text())
+        process: dict[str, Any] = config["process"]
+        return process | {"args": list(argv), "cwd": cwd}
+
+    def _scratch(self, run: str, what: str) -> Path:
+        """A short path: a unix socket's has at most 107 bytes."""
+        return RunDir(self._base, run).path / f".{what}{os.getpid()}-{next(self._numbers)}"
+
+    async def _await_master(self, listener: socket.socket, command: list[str]) -> int:
+        loop = asyncio.get_running_loop()
+        accepting = asyncio.ensure_future(loop.sock_accept(listener))
+        starting = asyncio.ensure_future(running.run(
+            lambda stdio: self._spawn(command, stdio), stdin=b"", timeout_s=TERMINAL_START_S, output_limit=CONTROL_BYTES,
+            await_output=False,
+        ))
+        master = -1
+        try:
+            await asyncio.wait({accepting, starting}, return_when=asyncio.FIRST_COMPLETED)
+            done = None if accepting.done() else await starting
+            if accepting.done() or (done and done.exit_code == 0):
+                connection, _ = await asyncio.wait_for(accepting, TERMINAL_START_S)
+                master = await _receive_fd(connection)
+            done = await starting
+            if done.exit_code != 0 or master < 0:
+                raise NetlabError(ErrorCode.TERMINAL_FAILED, why=_said(done), id=new_bug_id())
+            return master
+        except BaseException:
+            if master >= 0:
+                os.close(master)
+            await _cancelled(accepting, starting)
+            raise
+
+    async def _kill_session(self, run: str, node: str, pid_file: Path) -> None:
+        """crun's child leads a session in the node; killing crun alone would leave it there."""
+        leader = int(pid_file.read_text())
+        await self._hierarchies.kill_session(marks.cgroup_of(self._instance, run, node), leader)
+
+    @staticmethod
+    def _init_pid(place: RunDir, name: str) -> int:
+        try:
+            return int((place.node(name).path / "pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return -1
+
+
+async def _receive_fd(connection: socket.socket) -> int:
+    """The runtime has connected and sends the master at once; -1 when it sent none."""
+    with connection:
+        connection.setblocking(False)
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(connection, readable.set)
+        try:
+            await asyncio.wait_for(readable.wait(), TERMINAL_START_S)
+        finally:
+            loop.remove_reader(connection)
+        _, fds, _, _ = socket.recv_fds(connection, CONTROL_BYTES, 1)
+        return fds[0] if fds else -1
+
+
+async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:
+    """Cancel and wait until they have cleaned up behind themselves."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _count(things: Sequence[object], word: str) -> str:
+    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
+
+
+def _said(done: ExecResult) -> str:
+    text = (done.stderr or done.stdout).decode(errors="replace").strip()
+    return text or ("it took too long" if done.timed_out else f"exit code {done.exit_code}")
+
+
+def _mounted(path: Path) -> bool:
+    """A pin is a mount of its own: nsfs, or the overlay."""
+    try:
+        return path.stat().st_dev != path.parent.stat().st_dev
+    except OSError:
+        return False

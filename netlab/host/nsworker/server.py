@@ -1,0 +1,157 @@
+"""The fork server's loop: one request at a time, in order, on one thread. Started by `__main__`; it keeps no state
+but the children it has to reap and its view of the mounts, so it may die and be started again at any moment.
+"""
+
+import errno
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from netlab.host.kernel import syscalls
+from netlab.host.nsworker import folders, namespaces, spawn, topology
+from netlab.host.nsworker.places import RunDir
+from netlab.host.nsworker.protocol import MESSAGE_BYTES_MAX, Message, close_all, encode, receive, send
+
+Reply = tuple[object, list[int]]
+"""A result and the descriptors that go with it; they are closed after they are sent."""
+
+
+class Server:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._view_fd: int | None = None
+        self._view_checked = False
+        self._children: set[int] = set()
+        self._ops: dict[str, Callable[[Message, list[int]], Reply]] = {
+            "make_run": self._make_run, "make_plain": self._make_plain, "make_sandboxes": self._make_sandboxes,
+            "apply_topology": self._apply_topology, "rejoin": self._rejoin, "cut": self._cut,
+            "set_link": self._set_link, "open_socket": self._open_socket, "spawn": self._spawn, "kill": self._kill,
+            "remove_run": self._remove_run, "remove_node": self._remove_node,
+        }
+
+    def run(self) -> None:
+        """Until the client is gone."""
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the agent, which closes us
+        buffer = bytearray(MESSAGE_BYTES_MAX)
+        poll = select.poll()
+        for fd in (self._sock.fileno(), wake_read):
+            poll.register(fd, select.POLLIN)
+        while True:
+            ready = dict(poll.poll())
+            if wake_read in ready:
+                os.read(wake_read, 4096)
+                self._reap()
+            if self._sock.fileno() in ready:
+                message, fds = receive(self._sock, buffer)
+                if message is None:
+                    return
+                self._answer(message, fds)
+
+    def _answer(self, message: Message, fds: list[int]) -> None:
+        answer: Message = {"id": message["id"]}
+        out: list[int] = []
+        try:
+            answer["result"], out = self._ops[message["op"]](message, fds)
+        except OSError as failure:
+            answer |= {"errno": failure.errno or errno.EIO, "error": str(failure)}
+        except Exception as bug:  # the process's edge: the client raises it again as a bug of ours
+            answer |= {"errno": errno.EPROTO, "error": f"{message['op']}: {bug!r}"}
+        finally:
+            close_all(fds)
+        send(self._sock, encode(answer), out)
+        close_all(out)
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                self._children.discard(pid)
+                send(self._sock, encode({"exited": pid, "status": os.waitstatus_to_exitcode(status)}))
+
+    # ops ------------------------------------------------------------------------------------------------------------
+
+    def _make_run(self, m: Message, _: list[int]) -> Reply:
+        new = folders.make_run(Path(m["base"]), m["run"], m["mark"], m["uid"], m["lab_mb"], m["lab_inodes"])
+        if new:
+            self._drop_view()
+        return None, []
+
+    def _make_plain(self, m: Message, _: list[int]) -> Reply:
+        namespaces.make_plain(_run(m), m["instance"], m["nodes"])
+        if m["bpffs"]:
+            namespaces.make_plain_bpffs(_run(m), m["nodes"])
+        return None, []
+
+    def _make_sandboxes(self, m: Message, _: list[int]) -> Reply:
+        return namespaces.make_sandboxes(namespaces.spec_from(m, _run(m)), m["nodes"]), []
+
+    def _apply_topology(self, m: Message, _: list[int]) -> Reply:
+        topology.apply(_run(m), m["topology"])
+        return None, []
+
+    def _rejoin(self, m: Message, _: list[int]) -> Reply:
+        topology.rejoin(_run(m), m["topology"], [(node, interface) for node, interface in m["removed"]])
+        return None, []
+
+    def _cut(self, m: Message, _: list[int]) -> Reply:
+        topology.cut(_run(m), m["node"], m["interfaces"])
+        return None, []
+
+    def _set_link(self, m: Message, _: list[int]) -> Reply:
+        topology.set_link(_run(m), m["node"], m["interface"], m["up"])
+        return None, []
+
+    def _open_socket(self, m: Message, _: list[int]) -> Reply:
+        with syscalls.inside_netns(_run(m).node(m["node"]).netns):
+            sock = socket.socket(m["family"], m["type"], m["protocol"])
+        return None, [sock.detach()]
+
+    def _spawn(self, m: Message, fds: list[int]) -> Reply:
+        spec = spawn.spec_from(m)
+        pid = spawn.spawn(spec, fds, self._view(Path(m["base"])) if spec.view else None)
+        self._children.add(pid)
+        return pid, []
+
+    def _kill(self, m: Message, _: list[int]) -> Reply:
+        if m["pid"] in self._children:
+            spawn.send_signal(m["pid"], m["signal"], m["whom"])
+        return None, []
+
+    def _remove_run(self, m: Message, _: list[int]) -> Reply:
+        if folders.remove_run(Path(m["base"]), m["instance"], m["run"]):
+            self._drop_view()
+        return None, []
+
+    def _remove_node(self, m: Message, _: list[int]) -> Reply:
+        folders.remove_node_mounts(Path(m["base"]), m["instance"], m["run"], m["node"])
+        return None, []
+
+    def _view(self, base: Path) -> int | None:
+        if not self._view_checked:
+            self._view_fd = spawn.make_view(base) if spawn.view_wanted() else None
+            self._view_checked = True
+        return self._view_fd
+
+    def _drop_view(self) -> None:
+        """It belongs to one tmpfs of the runs; the next needs another."""
+        if self._view_fd is not None:
+            os.close(self._view_fd)
+        self._view_fd, self._view_checked = None, False
+
+
+def _run(m: Message) -> RunDir:
+    return RunDir(Path(m["base"]), m["run"])
+
+
+def serve(fd: int) -> None:
+    syscalls.die_with_parent(signal.SIGKILL)
+    os.umask(0o022)
+    sock = socket.socket(fileno=fd)
+    sock.set_inheritable(False)
+    Server(sock).run()
