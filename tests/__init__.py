@@ -1,0 +1,1 @@
+"""Tests: unit (no input or output), then everything against the real thing."""
