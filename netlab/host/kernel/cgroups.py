@@ -37,6 +37,11 @@ class Hierarchies:
         v2 = tuple(Path(where) for _, where, kind in found if kind == "cgroup2")
         return cls(roots=v1, v2=False) if v1 else cls(roots=v2[:1], v2=True)
 
+    @property
+    def bookkeeping_root(self) -> Path:
+        """The hierarchy for groups without limits, which only say whose a process is."""
+        return next((root for root in self.roots if root.name == "pids"), self.roots[0])
+
     def folders(self, path: str) -> list[Path]:
         """Where the group is there, in any hierarchy. `path` is like netlab/main/r0.../client."""
         return [folder for root in self.roots if (folder := root / path).is_dir()]

@@ -1,9 +1,9 @@
 """The system calls that Python has no name for: namespaces and the mount API, with the kernel's own names.
 
-Called by the fork server, by `sandbox_files` and by the host's probe. It changes the calling thread (setns, unshare), so
+Called by the fork server and by the host's probe. It changes the calling thread (setns, unshare), so
 nothing in an event loop calls those two; it never decides anything.
 
-Numbers and flags: include/uapi/linux/{sched,mount,fcntl,openat2}.h, include/uapi/asm-generic/unistd.h. The numbers from
+Numbers and flags: include/uapi/linux/{sched,mount,fcntl}.h, include/uapi/asm-generic/unistd.h. The numbers from
 424 on are the same on every architecture.
 """
 
@@ -32,12 +32,10 @@ MOVE_MOUNT_F_EMPTY_PATH = 4
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_IDMAP = 1, 2, 4, 8, 0x100000
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 
-RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08
-
 PR_SET_PDEATHSIG = 1
 
 _NR_OPEN_TREE, _NR_MOVE_MOUNT, _NR_FSOPEN, _NR_FSCONFIG, _NR_FSMOUNT = 428, 429, 430, 431, 432
-_NR_OPENAT2, _NR_MOUNT_SETATTR = 437, 442
+_NR_MOUNT_SETATTR = 442
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -45,10 +43,6 @@ _libc.syscall.restype = ctypes.c_long
 
 class _MountAttr(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
-
-
-class _OpenHow(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
 def _checked(result: int, what: str) -> int:
@@ -138,12 +132,6 @@ def fsmount(fs_fd: int, attributes: int) -> int:
     """Create the configured file system and give a descriptor of its mount, attached nowhere yet."""
     _syscall("fsconfig create", _NR_FSCONFIG, fs_fd, FSCONFIG_CMD_CREATE, None, None, 0)
     return _syscall("fsmount", _NR_FSMOUNT, fs_fd, FSMOUNT_CLOEXEC, attributes)
-
-
-def openat2(dir_fd: int, path: str, flags: int, mode: int = 0, resolve: int = 0) -> int:
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    size = ctypes.sizeof(how)
-    return _syscall(f"openat2 {path}", _NR_OPENAT2, dir_fd, os.fsencode(path), ctypes.byref(how), size)
 
 
 def die_with_parent(signal_number: int) -> None:

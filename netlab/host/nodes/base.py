@@ -3,8 +3,10 @@
 import asyncio
 import shutil
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from netlab.config import Config
@@ -53,6 +55,17 @@ class NodesBase:
 
     async def leftovers(self, known: set[str]) -> list[Leftover]:
         return self._look().leftovers(known)
+
+    # what is found again ------------------------------------------------------------------------------------------------
+
+    def _is_whole(self, mark: Mark, kind: str, lab: ResolvedLab) -> bool:
+        """Built to the end, for this lab, and every pin is still a mount."""
+        place = RunDir(self._base, mark.run)
+        if not mark.complete or mark.kind != kind or set(mark.nodes) != {node.name for node in lab.nodes}:
+            return False
+        dirs = [place.node(name) for name in mark.nodes]
+        pins = [d.netns for d in dirs] + ([p for d in dirs for p in (d.userns, d.root)] if kind == "sandboxed" else [])
+        return all(map(_is_mounted, pins))
 
     # shared steps -------------------------------------------------------------------------------------------------------
 
@@ -106,3 +119,15 @@ class NodesBase:
             return nodes.places[node]
         except KeyError:
             raise NetlabError(ErrorCode.NODE_UNKNOWN, node=node, nodes=", ".join(nodes.places)) from None
+
+
+def count_of(things: Sequence[object], word: str) -> str:
+    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
+
+
+def _is_mounted(pin: Path) -> bool:
+    """nsfs and overlay are devices of their own."""
+    try:
+        return pin.stat().st_dev != pin.parent.stat().st_dev
+    except OSError:
+        return False

@@ -26,7 +26,7 @@ from netlab.domain.resolve import ResolvedLab
 from netlab.host.kernel import uid_slots
 from netlab.host.nodes import marks, running
 from netlab.host.nodes.api import ExecResult, NewTerminal, NodePlace, RunNodes
-from netlab.host.nodes.base import NodesBase
+from netlab.host.nodes.base import NodesBase, count_of
 from netlab.host.nodes.marks import Mark, read_mark
 from netlab.host.nsworker.client import Child, NsWorker
 from netlab.host.nsworker.places import RunDir
@@ -57,7 +57,7 @@ class SandboxedNodes(NodesBase):
     async def create(self, run: str, lab: ResolvedLab, isolation: Isolation, steps: Steps) -> RunNodes:
         names = tuple(node.name for node in lab.nodes)
         steps.undo(f"nodes of {run}", lambda: self.remove(run))
-        async with steps.step("namespaces", f"Create {_count(names, 'isolated node')}"):
+        async with steps.step("namespaces", f"Create {count_of(names, 'isolated node')}"):
             uid_base = self._take_slot(run)
             mark = Mark(self._instance, run, "sandboxed", isolation.value, uid_base, names)
             place = await self._make_run(mark)
@@ -65,9 +65,9 @@ class SandboxedNodes(NodesBase):
         nodes = RunNodes(run, lab, place.lab)
         starting = asyncio.gather(*(self._start(mark, lab, name) for name in names))
         try:
-            async with steps.step("wires", f"Connect {_count(lab.links, 'link')}, set addresses"):
+            async with steps.step("wires", f"Connect {count_of(lab.links, 'link')}, set addresses"):
                 await self._connect(run, lab)
-            async with steps.step("containers", f"Start {_count(names, 'container')}"):
+            async with steps.step("containers", f"Start {count_of(names, 'container')}"):
                 pids = await starting
         except BaseException:
             await _cancelled(starting)
@@ -79,13 +79,12 @@ class SandboxedNodes(NodesBase):
     async def adopt(self, run: str, lab: ResolvedLab) -> RunNodes | None:
         place = RunDir(self._base, run)
         mark = read_mark(place)
-        if mark is None or not mark.complete or mark.kind != "sandboxed" or set(mark.nodes) != {n.name for n in lab.nodes}:
+        if mark is None or not self._is_whole(mark, "sandboxed", lab):
             return None
         nodes = RunNodes(run, lab, place.lab)
         for name in mark.nodes:
             pid = self._init_pid(place, name)
-            pins = (place.node(name).netns, place.node(name).userns, place.node(name).root)
-            if pid not in self._hierarchies.pids(marks.cgroup_of(self._instance, run, name)) or not all(map(_mounted, pins)):
+            if pid not in self._hierarchies.pids(marks.cgroup_of(self._instance, run, name)):
                 return None
             nodes.places[name] = self._node_place(mark, name, pid)
         return nodes
@@ -287,18 +286,6 @@ async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _count(things: Sequence[object], word: str) -> str:
-    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
-
-
 def _said(done: ExecResult) -> str:
     text = (done.stderr or done.stdout).decode(errors="replace").strip()
     return text or ("it took too long" if done.timed_out else f"exit code {done.exit_code}")
-
-
-def _mounted(path: Path) -> bool:
-    """A pin is a mount of its own: nsfs, or the overlay."""
-    try:
-        return path.stat().st_dev != path.parent.stat().st_dev
-    except OSError:
-        return False

@@ -126,13 +126,13 @@ class NsWorker:
 
     async def spawn(
         self, argv: Sequence[str], stdio: Sequence[int], *, base: str, run: str = "", plain_node: str = "",
-        view: bool = False, env: Mapping[str, str] | None = None, cwd: str = "/", dies_with_worker: bool = True,
+        view: bool = False, cgroup: str = "", env: Mapping[str, str] | None = None, cwd: str = "/", dies_with_worker: bool = True,
         controlling_terminal: bool = False,
     ) -> Child:
         """Start a program; `stdio` are its three descriptors, which stay the caller's to close."""
         answer = asyncio.ensure_future(self.call(
             "spawn", stdio, argv=list(argv), env={**ENVIRONMENT, **(env or {})}, cwd=cwd, base=base, run=run,
-            plain_node=plain_node, view=view, dies_with_us=dies_with_worker, controlling_terminal=controlling_terminal,
+            plain_node=plain_node, view=view, cgroup=cgroup, dies_with_us=dies_with_worker, controlling_terminal=controlling_terminal,
         ))
         try:
             pid: int = (await asyncio.shield(answer)).result

@@ -33,6 +33,8 @@ class SpawnSpec:
     plain_node: str
     """A plain node's name: run it in there."""
     run: RunDir | None
+    cgroup: str
+    """A folder of one hierarchy that the process joins, so that it is found again; empty for none."""
     dies_with_us: bool
     controlling_terminal: bool
     """stdin is a terminal that becomes the session's."""
@@ -58,6 +60,9 @@ def _in_child(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> None:
         signal.signal(number, signal.SIG_DFL)
     if spec.dies_with_us:
         syscalls.die_with_parent(signal.SIGKILL)
+    if spec.cgroup:
+        os.makedirs(spec.cgroup, exist_ok=True)
+        Path(spec.cgroup, "cgroup.procs").write_text("0")
     for standard, fd in enumerate(stdio):
         os.dup2(fd, standard)
     if spec.controlling_terminal:
@@ -138,7 +143,7 @@ def spec_from(message: dict[str, Any]) -> SpawnSpec:
     run = RunDir(Path(message["base"]), message["run"]) if message.get("run") else None
     return SpawnSpec(
         argv=message["argv"], env=message["env"], cwd=message["cwd"], view=message["view"],
-        plain_node=message["plain_node"], run=run, dies_with_us=message["dies_with_us"],
+        plain_node=message["plain_node"], run=run, cgroup=message["cgroup"], dies_with_us=message["dies_with_us"],
         controlling_terminal=message["controlling_terminal"],
     )
 

@@ -1,0 +1,125 @@
+"""Plain nodes: a network namespace each and nothing else. For kernels of an attendee's own, for benches and tests.
+
+Called by the engine inside a guest. What runs in a plain node is the machine's own root: there is no box around it.
+"""
+
+import fcntl
+import os
+import struct
+import termios
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netlab.config import Config
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.lab import Isolation
+from netlab.domain.resolve import ResolvedLab
+from netlab.host.nodes import running
+from netlab.host.nodes.api import ExecResult, NewTerminal, NodePlace, RunNodes
+from netlab.host.nodes.base import NodesBase, count_of
+from netlab.host.nodes.marks import Mark, cgroup_of, read_mark
+from netlab.host.nsworker.client import Child, NsWorker
+from netlab.host.nsworker.places import RunDir
+from netlab.host.sandbox.bundle import ENVIRONMENT
+from netlab.host.steps import Steps
+
+LOGIN_SHELL = ("/bin/bash", "-l")
+LAB = "/lab"
+
+IUTF8 = 0x4000
+"""include/uapi/asm-generic/termbits-common.h; the termios module does not know it."""
+
+_ENVIRONMENT = dict(line.split("=", 1) for line in ENVIRONMENT)
+
+
+class PlainNodes(NodesBase):
+    def __init__(self, config: Config, worker: NsWorker, *, bpffs: bool = True) -> None:
+        """`bpffs=False` leaves out the nodes' BPF file systems, as the benches do: nobody else makes them either."""
+        super().__init__(config, worker)
+        self._bpffs = bpffs
+
+    async def create(self, run: str, lab: ResolvedLab, isolation: Isolation, steps: Steps) -> RunNodes:
+        names = tuple(node.name for node in lab.nodes)
+        steps.undo(f"nodes of {run}", lambda: self.remove(run))
+        mark = Mark(self._instance, run, "plain", isolation.value, 0, names, names if self._bpffs else ())
+        async with steps.step("namespaces", f"Create {count_of(names, 'node')}"):
+            place = await self._make_run(mark)
+            await self._ask("make_plain", run, nodes=list(names), bpffs=self._bpffs)
+        async with steps.step("wires", f"Connect {count_of(lab.links, 'link')}, set addresses"):
+            await self._connect(run, lab)
+        replace(mark, complete=True).write(place)
+        return self._nodes(mark, lab)
+
+    async def adopt(self, run: str, lab: ResolvedLab) -> RunNodes | None:
+        place = RunDir(self._base, run)
+        mark = read_mark(place)
+        if mark is None or not self._is_whole(mark, "plain", lab):
+            return None
+        return self._nodes(mark, lab)
+
+    async def reset_node(self, nodes: RunNodes, node: str, steps: Steps) -> None:
+        self._place(nodes, node)
+        mark = read_mark(RunDir(self._base, nodes.run))
+        if mark is None:
+            raise NetlabError(ErrorCode.RUN_NOT_RUNNING)
+        async with steps.step("namespaces", f"Create {node} anew"):
+            await self._hierarchies.remove(cgroup_of(self._instance, nodes.run, node))
+            await self._cut(nodes, node)
+            await self._ask("remove_node", nodes.run, node=node)
+            await self._ask("make_plain", nodes.run, nodes=[node], bpffs=node in mark.bpf_nodes)
+        async with steps.step("wires", "Connect its links"):
+            await self._rejoin(nodes, node)
+
+    async def execute(
+        self, nodes: RunNodes, node: str, argv: list[str], *, stdin: bytes = b"", timeout_s: float = 10,
+        output_limit: int = 64 * 1024, cwd: str = LAB, background: bool = False,
+    ) -> ExecResult:
+        self._place(nodes, node)
+        if background:
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                await self._spawn(nodes, node, argv, [null, null, null], cwd, lives_on=True)
+            finally:
+                os.close(null)
+            return ExecResult(0, b"", b"")
+        return await running.run(
+            lambda stdio: self._spawn(nodes, node, argv, stdio, cwd), stdin=stdin, timeout_s=timeout_s, output_limit=output_limit,
+        )
+
+    async def open_terminal(self, nodes: RunNodes, node: str, rows: int, cols: int, argv: list[str] | None = None) -> NewTerminal:
+        self._place(nodes, node)
+        master, slave = os.openpty()
+        try:
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+            attributes = termios.tcgetattr(slave)
+            attributes[0] |= IUTF8
+            termios.tcsetattr(slave, termios.TCSANOW, attributes)
+            child = await self._spawn(nodes, node, argv or LOGIN_SHELL, [slave] * 3, LAB, lives_on=True, terminal=True)
+        except BaseException:
+            os.close(master)
+            raise
+        finally:
+            os.close(slave)
+        os.set_blocking(master, False)
+        return NewTerminal(master, child.pid)
+
+    def _nodes(self, mark: Mark, lab: ResolvedLab) -> RunNodes:
+        place = RunDir(self._base, mark.run)
+        nodes = RunNodes(mark.run, lab, place.lab)
+        for name in mark.nodes:
+            bpffs = place.node(name).bpffs if name in mark.bpf_nodes else None
+            nodes.places[name] = NodePlace(name, place.node(name).netns, None, 0, 0, bpffs)
+        return nodes
+
+    async def _spawn(
+        self, nodes: RunNodes, node: str, argv: Sequence[str], stdio: list[int], cwd: str,
+        lives_on: bool = False, terminal: bool = False,
+    ) -> Child:
+        """`/lab` is the run's folder also on a machine that has none of that name."""
+        if not os.path.isdir(LAB) and (cwd == LAB or cwd.startswith(LAB + "/")):
+            cwd = str(nodes.lab_dir) + cwd.removeprefix(LAB)
+        cgroup = self._hierarchies.bookkeeping_root / cgroup_of(self._instance, nodes.run, node)
+        return await self._worker.spawn(
+            argv, stdio, base=str(self._base), run=nodes.run, plain_node=node, cwd=cwd, env=_ENVIRONMENT, cgroup=str(cgroup),
+            dies_with_worker=not lives_on, controlling_terminal=terminal,
+        )
