@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     HOST_AWAY = "host_away"
     HOST_FULL = "host_full"
     START_FAILED = "start_failed"
+    RUN_LOST = "run_lost"
     NODE_UNKNOWN = "node_unknown"
     STEP_UNKNOWN = "step_unknown"
     # files and programs
@@ -89,6 +90,7 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.HOST_AWAY: ErrorKind(status=503, message="The machine that runs the labs does not answer.", hint="It is tried again by itself; the operator sees why with `make status`."),
     ErrorCode.HOST_FULL: ErrorKind(status=503, message="All places for labs are taken.", hint="You are number {position} in the queue."),
     ErrorCode.START_FAILED: ErrorKind(status=500, message="The lab could not be started: {why}.", hint="Press Start again; if it fails again, tell the instructor the id {id}."),
+    ErrorCode.RUN_LOST: ErrorKind(status=500, message="The lab was lost: {why}.", hint="Press Start; your files are kept."),
     ErrorCode.NODE_UNKNOWN: ErrorKind(status=404, message="This lab has no node named {node}.", hint="Its nodes are {nodes}."),
     ErrorCode.STEP_UNKNOWN: ErrorKind(status=404, message="This lab has no step named {step}.", hint="Its steps are {steps}."),
     ErrorCode.FILE_UNKNOWN: ErrorKind(status=404, message="There is no file {path}.", hint="Its files are {paths}."),

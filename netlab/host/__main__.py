@@ -1,0 +1,74 @@
+"""`python -m netlab.host`: the processes of a host and its operator's tools. Arguments in, one call, exit code out."""
+
+import argparse
+import asyncio
+import logging.config
+import sys
+
+from netlab.config import Config, load_config
+from netlab.logs import logging_config
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m netlab.host", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("agent", help="own the labs of this host (root)")
+    commands.add_parser("holder", help="keep terminals across restarts of the agent (root)")
+    commands.add_parser("clean", help="remove every lab and leftover of this instance, and put sysctls back (root)")
+    commands.add_parser("inventory", help="what exists of this instance")
+    probe = commands.add_parser("probe", help="what this kernel can do, found by trying")
+    probe.add_argument("--json", action="store_true", help="for programs")
+    arguments = parser.parse_args()
+    logging.config.dictConfig(logging_config())
+    return COMMANDS[arguments.command](load_config(), arguments)
+
+
+def _agent(config: Config, _: argparse.Namespace) -> int:
+    from netlab.host.agent.process import Agent, AnotherAgent
+
+    async def run() -> None:
+        await Agent(config).run()
+
+    try:
+        asyncio.run(run())
+    except AnotherAgent as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _holder(config: Config, _: argparse.Namespace) -> int:
+    from netlab.host.holder import server
+
+    server.main(config.holder_socket)
+    return 0
+
+
+def _clean(config: Config, _: argparse.Namespace) -> int:
+    from netlab.host.agent.upkeep import clean
+
+    left = asyncio.run(clean(config))
+    for leftover in left:
+        print(f"still there: {leftover.kind} {leftover.name}", file=sys.stderr)
+    return 1 if left else 0
+
+
+def _inventory(config: Config, _: argparse.Namespace) -> int:
+    from netlab.host.agent.upkeep import inventory
+
+    for line in asyncio.run(inventory(config)):
+        print(line)
+    return 0
+
+
+def _probe(config: Config, arguments: argparse.Namespace) -> int:
+    from netlab.host.probe.report import as_json, as_table
+
+    print(as_json() if arguments.json else as_table())
+    return 0
+
+
+COMMANDS = {"agent": _agent, "holder": _holder, "clean": _clean, "inventory": _inventory, "probe": _probe}
+
+if __name__ == "__main__":
+    sys.exit(main())
