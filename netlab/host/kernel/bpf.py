@@ -1,0 +1,167 @@
+"""bpf(2) by hand: what is known of a loaded program or map, by its id. Called by `programs` and `checks`, as the host's root.
+
+It only asks: nothing is loaded, attached, written or pinned here, and no object of an attendee is ever parsed.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_SYSCALL = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY = 1, 4
+PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 13, 14, 15
+ATTR_BYTES = 128
+INFO_BYTES = 256
+MAP_IDS_MAX = 64
+NAME_CHARS_MAX = 15
+"""BPF_OBJ_NAME_LEN - 1: longer names of programs and maps are cut."""
+PER_CPU_TYPES = frozenset({5, 6, 10, 21})
+"""percpu_hash, percpu_array, lru_percpu_hash, percpu_cgroup_storage (include/uapi/linux/bpf.h)."""
+ARRAY_TYPES = frozenset({2, 6})
+RING_BUFFER_TYPES = frozenset({26, 27, 31})
+INSTRUCTION_BYTES = 8
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class ProgramInfo:
+    id: int
+    type: int
+    name: str
+    instructions: int
+    """After the kernel's own rewriting."""
+    map_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MapInfo:
+    id: int
+    type: int
+    name: str
+    key_bytes: int
+    value_bytes: int
+    max_entries: int
+
+    @property
+    def per_cpu(self) -> bool:
+        return self.type in PER_CPU_TYPES
+
+
+def _bpf(command: int, attr: "ctypes.Array[ctypes.c_char]") -> int:
+    result: int = _libc.syscall(_SYSCALL, command, attr, len(attr))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), f"bpf({command})")
+    return result
+
+
+def _attr(packed: bytes) -> "ctypes.Array[ctypes.c_char]":
+    return ctypes.create_string_buffer(packed, ATTR_BYTES)
+
+
+@contextmanager
+def _by_id(command: int, number: int) -> Iterator[int]:
+    """A descriptor for an id. Raises FileNotFoundError when the object has gone."""
+    fd = _bpf(command, _attr(struct.pack("=I", number)))
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _info(fd: int, begin: bytes = b"") -> bytes:
+    buffer = ctypes.create_string_buffer(begin, INFO_BYTES)
+    _bpf(OBJ_GET_INFO_BY_FD, _attr(struct.pack("=IIQ", fd, INFO_BYTES, ctypes.addressof(buffer))))
+    return buffer.raw
+
+
+def program_info(program_id: int) -> ProgramInfo:
+    """Raises FileNotFoundError when no such program is loaded."""
+    ids = (ctypes.c_uint32 * MAP_IDS_MAX)()
+    begin = struct.pack("=52xIQ", MAP_IDS_MAX, ctypes.addressof(ids))
+    with _by_id(PROG_GET_FD_BY_ID, program_id) as fd:
+        raw = _info(fd, begin)
+    kind, number = struct.unpack_from("=II", raw)
+    translated_bytes, maps = struct.unpack_from("=I", raw, 20)[0], struct.unpack_from("=I", raw, 52)[0]
+    return ProgramInfo(number, kind, _name(raw, 64), translated_bytes // INSTRUCTION_BYTES, tuple(ids[: min(maps, MAP_IDS_MAX)]))
+
+
+def map_info(map_id: int) -> MapInfo:
+    """Raises FileNotFoundError when there is no such map."""
+    with _by_id(MAP_GET_FD_BY_ID, map_id) as fd:
+        return _map_info(fd)
+
+
+def _map_info(fd: int) -> MapInfo:
+    raw = _info(fd)
+    kind, number, key_bytes, value_bytes, max_entries = struct.unpack_from("=IIIII", raw)
+    return MapInfo(number, kind, _name(raw, 24), key_bytes, value_bytes, max_entries)
+
+
+def _name(raw: bytes, offset: int) -> str:
+    return raw[offset : offset + 16].split(b"\0", 1)[0].decode(errors="replace")
+
+
+def map_values(map_id: int, key: int | None, limit: int) -> list[list[int]]:
+    """Values as numbers, one list an entry (one number a CPU for per-CPU maps); all entries, or only that of `key`.
+
+    A value of more than 8 bytes is its first 8. At most `limit` entries are read. Raises OSError for maps that hold no
+    values (ring buffers, devmaps of some kinds) and ValueError for a key that does not fit.
+    """
+    with _by_id(MAP_GET_FD_BY_ID, map_id) as fd:
+        info = _map_info(fd)
+        if info.type in RING_BUFFER_TYPES or not info.key_bytes:
+            raise OSError(errno.EOPNOTSUPP, "a map of this type has no entries to read")
+        keys = _keys(fd, info, limit) if key is None else iter([_packed_key(key, info)])
+        found = (_lookup(fd, info, one) for one in keys)
+        return [numbers for numbers in found if numbers is not None]
+
+
+def _packed_key(key: int, info: MapInfo) -> bytes:
+    if info.key_bytes not in (1, 2, 4, 8):
+        raise ValueError(f"keys of this map have {info.key_bytes} bytes; only 1, 2, 4 or 8 can be given as a number")
+    try:
+        return key.to_bytes(info.key_bytes, "little", signed=key < 0)
+    except OverflowError as error:
+        raise ValueError(f"{key} does not fit into a key of {info.key_bytes} bytes") from error
+
+
+def _keys(fd: int, info: MapInfo, limit: int) -> Iterator[bytes]:
+    here: ctypes.Array[ctypes.c_char] | None = None
+    for _ in range(limit):
+        following = ctypes.create_string_buffer(info.key_bytes)
+        at = ctypes.addressof(here) if here is not None else 0
+        try:
+            _bpf(MAP_GET_NEXT_KEY, _attr(struct.pack("=I4xQQ", fd, at, ctypes.addressof(following))))
+        except FileNotFoundError:  # that was the last one
+            return
+        yield following.raw
+        here = following
+
+
+def _lookup(fd: int, info: MapInfo, key: bytes) -> list[int] | None:
+    slot_bytes = (info.value_bytes + 7) // 8 * 8 if info.per_cpu else info.value_bytes
+    copies = possible_cpus() if info.per_cpu else 1
+    key_buffer = ctypes.create_string_buffer(key, info.key_bytes)
+    value = ctypes.create_string_buffer(slot_bytes * copies)
+    try:
+        _bpf(MAP_LOOKUP_ELEM, _attr(struct.pack("=I4xQQ", fd, ctypes.addressof(key_buffer), ctypes.addressof(value))))
+    except FileNotFoundError:  # deleted in the meantime, or never there
+        return None
+    read_bytes = min(info.value_bytes, 8)
+    return [int.from_bytes(value.raw[at : at + read_bytes], "little") for at in range(0, slot_bytes * copies, slot_bytes)]
+
+
+@lru_cache
+def possible_cpus() -> int:
+    """How many copies a per-CPU value has."""
+    last = Path("/sys/devices/system/cpu/possible").read_text().strip().replace(",", "-").split("-")[-1]
+    return int(last) + 1

@@ -1,0 +1,147 @@
+"""What the engine calls for attendees' programs: build and load, detach, what is attached. Puts the parts together.
+
+    programs = Programs(config, nodes)
+    outcome = await programs.build(run_nodes, program, files, load=True, mode=None)
+
+A user's mistake is an outcome with diagnostics, never an exception; limits that were hit are NetlabErrors.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pyroute2 import IPRoute
+
+from netlab.config import Config
+from netlab.domain.lab import ProgramSpec
+from netlab.host.kernel import bpf
+from netlab.host.nodes.api import Nodes, RunNodes
+from netlab.host.programs import attachments as attached
+from netlab.host.programs.build import build
+from netlab.host.programs.build_sandbox import BuildSandbox
+from netlab.host.programs.line_table import read_line_table
+from netlab.host.programs.load import Loaded, attach_reason, load
+from netlab.host.programs.verifier import read_refusal
+from netlab.wire.events import Attachment, Diagnostic, VerifierLine
+
+Outcome = Literal["built", "build_failed", "refused", "attach_failed", "attached"]
+Mode = Literal["native", "generic"]
+_XDP_FLAGS = {"native": 4, "generic": 2, "offload": 8}
+"""XDP_FLAGS_* of include/uapi/linux/if_link.h."""
+
+
+@dataclass(frozen=True)
+class ProgramOutcome:
+    """The fields of the event ProgramResult that are not the engine's own."""
+
+    program: str
+    outcome: Outcome
+    summary: str
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    log: list[VerifierLine] = field(default_factory=list)
+    build_ms: float = 0
+    load_ms: float = 0
+    instructions: int = 0
+
+
+class Programs:
+    def __init__(self, config: Config, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._sandbox = BuildSandbox(config)
+
+    async def build(
+        self, run_nodes: RunNodes, program: ProgramSpec, files: Mapping[str, str], *, load: bool, mode: Mode | None
+    ) -> ProgramOutcome:
+        """Raises BUILD_TIMEOUT, LOAD_TIMEOUT, FILE_UNKNOWN (the source was deleted)."""
+        built = await build(self._sandbox, program, files)
+        warnings = sum(d.severity == "warning" for d in built.diagnostics)
+        if built.object is None:
+            errors = sum(d.severity == "error" for d in built.diagnostics)
+            summary = f"{program.source} does not compile: {_count(errors, 'error')}."
+            return ProgramOutcome(program.name, "build_failed", summary, built.diagnostics, build_ms=built.build_ms)
+        if not load:
+            summary = f"{program.source} compiles" + (f", with {_count(warnings, 'warning')}." if warnings else ".")
+            return ProgramOutcome(program.name, "built", summary, built.diagnostics, build_ms=built.build_ms)
+        loaded = await self._load(run_nodes, program, built.object, mode or program.attach.mode)
+        return ProgramOutcome(
+            program.name, loaded.outcome, loaded.summary, [*built.diagnostics, *loaded.diagnostics], loaded.log,
+            built.build_ms, loaded.load_ms, loaded.instructions,
+        )
+
+    async def detach(self, run_nodes: RunNodes, node: str, interface: str, hook: str) -> None:
+        """Take off whatever is there; nothing when nothing is."""
+        found = [a for a in await attached.attachments_of(self._nodes, run_nodes, node) if (a.interface, a.hook) == (interface, hook)]
+        if not found:
+            return
+        if hook == "xdp":
+            sock = await attached.open_route_socket(self._nodes, run_nodes, node)
+            with sock:
+                await asyncio.to_thread(_detach_xdp, sock, interface, found)
+        else:
+            await self._nodes.execute(run_nodes, node, ["tc", "filter", "del", "dev", interface, hook.removeprefix("tc-")], cwd="/")
+
+    async def attachments(self, run_nodes: RunNodes) -> list[Attachment]:
+        return await attached.attachments(self._nodes, run_nodes)
+
+    async def _load(self, run_nodes: RunNodes, program: ProgramSpec, object_bytes: bytes, mode: Mode) -> ProgramOutcome:
+        at = program.attach
+        before = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
+        began = time.perf_counter()
+        loaded = await load(self._nodes, run_nodes, program, object_bytes, mode, before.mode if before else "")
+        load_ms = (time.perf_counter() - began) * 1000
+        if loaded.state == "refused":
+            return await self._refused(program, object_bytes, loaded, load_ms)
+        if loaded.state == "no_function":
+            return _no_function(program, loaded, load_ms)
+        if loaded.state == "attach_failed":
+            reason = attach_reason(loaded.stderr)
+            summary = f"Loaded, but it could not be attached to {at.node}:{at.interface}: {reason}."
+            return ProgramOutcome(program.name, "attach_failed", summary, load_ms=load_ms)
+        now = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
+        return _attached(program, now, load_ms)
+
+    async def _refused(self, program: ProgramSpec, object_bytes: bytes, loaded: Loaded, load_ms: float) -> ProgramOutcome:
+        table = await read_line_table(object_bytes, self._sandbox.reader_uid)
+        refusal = read_refusal(loaded.stderr, table, program.source, program.function)
+        said = refusal.diagnostic
+        summary = f"The verifier refused it on line {said.line}: {said.message}"
+        return ProgramOutcome(program.name, "refused", summary, [said], refusal.log, load_ms=load_ms)
+
+
+def _attached(program: ProgramSpec, now: Attachment | None, load_ms: float) -> ProgramOutcome:
+    at = program.attach
+    if now is None:  # somebody was quicker, in a shell
+        return ProgramOutcome(program.name, "attach_failed", f"It was taken off {at.node}:{at.interface} at once.", load_ms=load_ms)
+    count = _instructions(now.program_id)
+    how = f" in {now.mode} mode" if now.mode else ""
+    summary = f"{program.function} runs on {at.node}:{at.interface}{how}: {_count(count, 'instruction')}, verified and loaded in {load_ms:.0f} ms."
+    return ProgramOutcome(program.name, "attached", summary, load_ms=load_ms, instructions=count)
+
+
+def _no_function(program: ProgramSpec, loaded: Loaded, load_ms: float) -> ProgramOutcome:
+    there = ", ".join(loaded.stderr.split()) or "none"
+    message = f"There is no program named {program.function}: the file has {there}."
+    hint = f'Keep the name {program.function} and its SEC("...") line: this is what is attached.'
+    diagnostic = Diagnostic(path=program.source, line=1, severity="error", message=message, hint=hint, source="verifier")
+    return ProgramOutcome(program.name, "attach_failed", message, [diagnostic], load_ms=load_ms)
+
+
+def _instructions(program_id: int) -> int:
+    try:
+        return bpf.program_info(program_id).instructions
+    except FileNotFoundError:
+        return 0
+
+
+def _detach_xdp(sock: socket.socket, interface: str, found: list[Attachment]) -> None:
+    with IPRoute(use_socket=sock) as route:
+        for index in route.link_lookup(ifname=interface):
+            for attachment in found:
+                route.link("set", index=index, xdp_fd=-1, xdp_flags=_XDP_FLAGS[attachment.mode])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
