@@ -11,7 +11,7 @@ import pytest
 
 from netlab.domain.lab import LabSpec
 from netlab.domain.resolve import ResolvedLab, resolve
-from netlab.host.counters.reader import inside
+from netlab.host.kernel.syscalls import inside_netns
 from netlab.host.nodes.api import NodePlace
 from netlab.host.probe import bpf
 
@@ -42,7 +42,7 @@ class Pair:
         """A program that always answers `action` on the node's eth0, until `detach_all`."""
         program = bpf.load(bpf.PROG_TYPE_XDP, bpf.returns(action), attach_type=bpf.ATTACH_XDP)
         try:
-            with inside(str(self.path(node))):
+            with inside_netns(self.path(node)):
                 index = int(self.run(node, "cat", "/sys/class/net/eth0/ifindex").stdout)
                 self.links.append(bpf.attach_link(program, index, bpf.ATTACH_XDP, mode))
         finally:

@@ -4,22 +4,17 @@
 here pins its namespace: `close` before the node's deletion may be called done.
 """
 
-import ctypes
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from netlab.host.counters.ethtool import NOTHING, Ethtool, StatsLayout, XdpActions
+from netlab.host.kernel.syscalls import inside_netns
 
-CLONE_NEWNET = 0x40000000
 READ_BYTES = 64 * 1024
 DEVICES_PER_READ = 30
 """One read of a seq_file gives at most a page, 31 devices; fewer than this were the last ones."""
 HEADER_LINES = 2
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class DeviceCounters(NamedTuple):
@@ -49,37 +44,11 @@ def parse_net_dev(data: bytes) -> dict[bytes, DeviceCounters]:
     return devices
 
 
-@contextmanager
-def inside(netns: str) -> Iterator[None]:
-    """This thread in another network namespace. A failure to come back ends the process: it must not go on elsewhere."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        there = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _setns(there)
-        finally:
-            os.close(there)
-        try:
-            yield
-        finally:
-            try:
-                _setns(home)
-            except OSError:
-                os._exit(70)
-    finally:
-        os.close(home)
-
-
-def _setns(descriptor: int) -> None:
-    if _libc.setns(descriptor, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "setns to a network namespace")
-
-
 class NodeReader:
     """One node's counters. Raises OSError when the namespace is not there."""
 
     def __init__(self, netns: str) -> None:
-        with inside(netns):
+        with inside_netns(netns):
             self._net_dev = os.open("/proc/thread-self/net/dev", os.O_RDONLY | os.O_CLOEXEC)
             try:
                 self._ethtool = Ethtool(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))

@@ -1,1 +1,1 @@
-"""Finds out what this kernel can do, by doing it."""
+"""Finds out what this kernel can do, by doing it in throw-away namespaces."""

@@ -1,0 +1,114 @@
+"""Which labs run where, and what people are told when one does not."""
+
+import pytest
+
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.lab import Ability, Isolation, LabSpec, RuntimeName
+from netlab.domain.placement import Cost, admitted, budget, can_run, cost_of, needs_of
+from netlab.wire.host_report import AbilityReport
+
+ALL = {a.value: AbilityReport(ability=a, works=True) for a in Ability}
+HOST = ALL | {a: AbilityReport(ability=a, works=False, why="not proved: no guest was booted") for a in ("vm", "kvm")}
+
+
+def without(*abilities: Ability) -> dict[str, AbilityReport]:
+    return HOST | {a: AbilityReport(ability=a, works=False, why="EPERM (Operation not permitted)") for a in abilities}
+
+
+def lab(**more: object) -> LabSpec:
+    return LabSpec.model_validate({
+        "id": "t", "title": "Two nodes", "summary": "Two nodes and a wire.", "topic": "xdp", "minutes": 1,
+        "nodes": [{"name": "a"}, {"name": "b", "memory_mb": 64, "cpu_percent": 25}],
+        "links": [{"ends": ["a:eth0", "b:eth0"]}],
+        "steps": [{"id": "one", "title": "One", "text": "one.md"}], **more,
+    })
+
+
+def program(hook: str = "xdp", mode: str = "native") -> dict[str, object]:
+    attach = {"node": "a", "interface": "eth0", "hook": hook, "mode": mode}
+    return {"name": "drop", "source": "drop.bpf.c", "function": "drop", "attach": attach}
+
+
+@pytest.mark.parametrize("isolation", [Isolation.TRUSTED, Isolation.STRANGERS])
+def test_a_lab_runs_in_namespaces_where_everything_works(isolation: Isolation) -> None:
+    placement = can_run(lab(programs=[program()]), isolation, HOST)
+    assert (placement.ok, placement.runtime, placement.isolation) == (True, RuntimeName.NAMESPACES, isolation)
+    assert placement.require() is placement
+
+
+@pytest.mark.parametrize(
+    "ability", [Ability.USER_NAMESPACES, Ability.IDMAPPED_MOUNTS, Ability.OVERLAY_IN_USERNS, Ability.CGROUP_LIMITS, Ability.VETH]
+)
+def test_shells_and_wires_imply_needs(ability: Ability) -> None:
+    placement = can_run(lab(), Isolation.STRANGERS, without(ability))
+    assert not placement.ok
+    assert ability in placement.why and "EPERM" in placement.why and placement.fix
+
+
+@pytest.mark.parametrize(("hook", "mode", "ability"), [
+    ("xdp", "native", Ability.XDP_NATIVE), ("xdp", "generic", Ability.XDP_GENERIC), ("tc-ingress", "native", Ability.CLS_BPF),
+    ("tc-egress", "native", Ability.CLS_BPF), ("xdp", "native", Ability.BPF_TOKEN),
+])
+def test_programs_imply_needs_by_where_they_are_attached(hook: str, mode: str, ability: Ability) -> None:
+    assert not can_run(lab(programs=[program(hook, mode)]), Isolation.STRANGERS, without(ability)).ok
+    assert can_run(lab(), Isolation.STRANGERS, without(ability)).ok
+
+
+def test_a_generic_program_does_not_need_native_mode() -> None:
+    assert Ability.XDP_NATIVE not in needs_of(lab(programs=[program("xdp", "generic")]))
+
+
+def test_what_the_lab_says_is_needed_too_and_all_that_is_missing_is_named() -> None:
+    host = without(Ability.NETEM, Ability.VLAN, Ability.CAKE)
+    placement = can_run(lab(needs=["netem", "cake", "vlan"]), Isolation.TRUSTED, host)
+    assert "netem" in placement.why and "it lacks cake and vlan as well" in placement.why
+
+
+@pytest.mark.parametrize("ability", [Ability.KPROBES, Ability.DSA])
+def test_what_belongs_to_the_whole_machine_is_not_given_to_a_node(ability: Ability) -> None:
+    placement = can_run(lab(needs=[ability]), Isolation.TRUSTED, HOST)
+    assert not placement.ok and "private kernel" in placement.fix
+
+
+def test_a_private_kernel_is_explained_in_words_where_there_are_no_vms() -> None:
+    placement = can_run(lab(), Isolation.PRIVATE, HOST)
+    assert (placement.ok, placement.runtime) == (False, RuntimeName.VM)
+    assert "kernel of their own" in placement.why and "no guest was booted" in placement.why
+    assert "shared kernel" in placement.fix
+    with pytest.raises(NetlabError) as caught:
+        placement.require()
+    assert caught.value.code is ErrorCode.LAB_CANNOT_RUN_HERE
+    assert caught.value.message.startswith("This lab cannot run here: this workshop gives")
+
+
+def test_a_host_with_vms_runs_private_labs_that_allow_it() -> None:
+    assert can_run(lab(), Isolation.PRIVATE, ALL).ok
+    assert not can_run(lab(runtimes=["namespaces"]), Isolation.PRIVATE, ALL).ok
+
+
+def test_the_labs_own_choices_come_first() -> None:
+    assert "own" in can_run(lab(isolations=["private"]), Isolation.STRANGERS, HOST).why
+    assert "VM" in can_run(lab(runtimes=["vm"]), Isolation.STRANGERS, HOST).why
+
+
+def test_a_host_that_has_said_nothing_can_do_nothing() -> None:
+    placement = can_run(lab(), Isolation.STRANGERS, {})
+    assert not placement.ok and "not yet said" in placement.why
+    assert not can_run(lab(), Isolation.STRANGERS, {"veth": HOST["veth"]}).ok
+
+
+def test_cost_and_budget() -> None:
+    assert cost_of(lab()) == Cost(256 + 64, 50 + 25)
+    assert budget(0, 0, 10_000, 2) == Cost(7000, 4000)
+    assert budget(512, 100, 10_000, 2) == Cost(512, 100)
+    assert Cost(300, 75).fits(Cost(0, 0), Cost(300, 75))
+    assert not Cost(300, 75).fits(Cost(1, 0), Cost(300, 75))
+    assert not Cost(300, 75).fits(Cost(0, 1), Cost(300, 75))
+
+
+def test_the_queue_keeps_its_order() -> None:
+    small, large, whole = Cost(100, 10), Cost(900, 10), Cost(1000, 1000)
+    assert admitted([small, small, large, small], Cost(), whole) == 2
+    assert admitted([large, small, small], Cost(), whole) == 2
+    assert admitted([], Cost(), whole) == 0
+    assert admitted([large], Cost(200, 0), whole) == 0
