@@ -120,6 +120,7 @@ def test_environment(tree: Path, state: Path) -> Mapping[str, str]:
         "NETLAB_STATE_DIR": str(state),
         "NETLAB_RUN_DIR": "/run/netlab/test",
         "NETLAB_SECRET_KEY": "only-for-tests",
+        "NETLAB_CHECK_LEFTOVERS": "1",
     }
 
 

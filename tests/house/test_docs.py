@@ -1,0 +1,55 @@
+"""Documentation is checked as code is: links lead somewhere, every setting and every make target is described."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netlab.config import Config
+
+TOP = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "labs/**/*.md", "guest/**/*.md", "deploy/**/*.md")
+    for path in TOP.glob(pattern)
+)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(FENCE.sub("", page.read_text())):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page.name}: there is no {target}"
+        if anchor and file.suffix == ".md":
+            assert anchor in {_anchor(line) for line in file.read_text().splitlines() if line.startswith("#")}, f"{target}: no such heading"
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lstrip("#").strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", Config.model_fields)
+def test_a_setting_says_what_it_is_for(name: str) -> None:
+    field = Config.model_fields[name]
+    assert field.description and field.description.endswith("."), f"{name} has no sentence that says why it is there"
+    if field.annotation in (int, float):
+        assert isinstance(field.json_schema_extra, dict) and field.json_schema_extra["unit"], f"{name} has no unit"
+
+
+def test_the_manual_has_the_table_of_settings() -> None:
+    table = subprocess.run([sys.executable, "-m", "netlab.install.settings_table"], cwd=TOP, capture_output=True, text=True, check=True)
+    assert table.stdout in (TOP / "docs" / "operate.md").read_text(), "run: make docs"
+
+
+def test_every_make_target_is_in_the_manual() -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", (TOP / "Makefile").read_text(), re.MULTILINE)
+    assert targets
+    texts = "".join((TOP / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "docs/operate.md"))
+    assert not [name for name in targets.group(1).split() if name != "help" and f"make {name}" not in texts]
