@@ -15,11 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 
 _SYSCALL = {"x86_64": 321, "aarch64": 280}[platform.machine()]
-MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY = 1, 4
+MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY, OBJ_GET = 1, 4, 7
 PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 13, 14, 15
 ATTR_BYTES = 128
 INFO_BYTES = 256
 MAP_IDS_MAX = 64
+PINS_MAX = 256
 NAME_CHARS_MAX = 15
 """BPF_OBJ_NAME_LEN - 1: longer names of programs and maps are cut."""
 PER_CPU_TYPES = frozenset({5, 6, 10, 21})
@@ -108,6 +109,53 @@ def _map_info(fd: int) -> MapInfo:
 
 def _name(raw: bytes, offset: int) -> str:
     return raw[offset : offset + 16].split(b"\0", 1)[0].decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Pins:
+    """File names of what is pinned in a BPF file system, by id."""
+
+    programs: dict[int, str]
+    maps: dict[int, str]
+
+
+def read_pins(bpffs: Path) -> Pins:
+    """Names that pins give: libbpf 1.5 leaves objects nameless when it loads with a token. At most PINS_MAX are read.
+
+    The files are an attendee's: no symbolic link is followed, also none that appears meanwhile.
+    """
+    pins = Pins({}, {})
+    seen = 0
+    for _, _, names, folder in os.fwalk(bpffs, follow_symlinks=False):
+        for name in names:
+            try:
+                pinned = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+            except OSError:  # removed in the meantime
+                continue
+            try:
+                _note_pin(pinned, name, pins)
+            finally:
+                os.close(pinned)
+        seen += len(names) + 1
+        if seen > PINS_MAX:
+            break
+    return pins
+
+
+def _note_pin(pinned: int, name: str, pins: Pins) -> None:
+    path = ctypes.create_string_buffer(f"/proc/self/fd/{pinned}".encode())
+    try:
+        fd = _bpf(OBJ_GET, _attr(struct.pack("=Q", ctypes.addressof(path))))
+    except OSError:  # not an object: a symbolic link, progs.debug, ...
+        return
+    try:
+        kind = os.readlink(f"/proc/self/fd/{fd}")
+        if "bpf-prog" in kind:
+            pins.programs[struct.unpack_from("=II", _info(fd))[1]] = name
+        elif "bpf-map" in kind:
+            pins.maps[_map_info(fd).id] = name
+    finally:
+        os.close(fd)
 
 
 def map_values(map_id: int, key: int | None, limit: int) -> list[list[int]]:

@@ -40,7 +40,12 @@ async def attachments(nodes: Nodes, run_nodes: RunNodes) -> list[Attachment]:
 async def attachments_of(nodes: Nodes, run_nodes: RunNodes, node: str) -> list[Attachment]:
     sock = await open_route_socket(nodes, run_nodes, node)
     with sock:
-        return await asyncio.to_thread(read_attachments, sock, node)
+        found = await asyncio.to_thread(read_attachments, sock, node)
+    bpffs = run_nodes.places[node].bpffs
+    if bpffs is None or all(a.name for a in found):
+        return found
+    pins = await asyncio.to_thread(bpf.read_pins, bpffs)
+    return [a if a.name else a.model_copy(update={"name": pins.programs.get(a.program_id, "")}) for a in found]
 
 
 async def open_route_socket(nodes: Nodes, run_nodes: RunNodes, node: str) -> socket.socket:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from netlab.host.programs.line_table import LineTable, SourceLine
 from netlab.host.programs.diagnostics import lab_path
+from netlab.host.programs.line_table import LineTable, SourceLine
 from netlab.host.programs.refusals import explain
 from netlab.wire.events import VERIFIER_LOG_BYTES_MAX, Diagnostic, VerifierLine
 
