@@ -38,7 +38,6 @@ ACCESS_ENDED = 4410
 BUG = 1011
 TRY_AGAIN = 1013
 
-HELLO_WITHIN_S = 15.0
 CHECK_EVERY_S = 60.0
 CONTROL_RETRY_S = 1.0
 TEXT_BYTES_MAX = 4096
@@ -70,6 +69,7 @@ def user_group(user_id: object) -> str:
 class GuardedSocket(AsyncWebsocketConsumer):
     messages: ClassVar[TypeAdapter[Any]]
     """The union of text messages, discriminated by `type`."""
+    HELLO_WITHIN_S: ClassVar[float | None] = 15.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,6 +83,9 @@ class GuardedSocket(AsyncWebsocketConsumer):
     async def admit(self) -> None:
         """Check that `self.user` may be here; called on connect and once a minute. Raise NetlabError to refuse."""
         raise NotImplementedError
+
+    async def entered(self) -> None:
+        """Admitted and connected to the channel layer."""
 
     async def hello(self, message: Any) -> None:
         raise NotImplementedError
@@ -135,7 +138,9 @@ class GuardedSocket(AsyncWebsocketConsumer):
         await self.admit()
         self.groups = [session_group(self.scope["session"].session_key or ""), user_group(user.pk), *self.more_groups()]
         await self._join_groups()
-        self.spawn(self._say_hello_in_time())
+        await self.entered()
+        if self.HELLO_WITHIN_S is not None:
+            self.spawn(self._say_hello_in_time(self.HELLO_WITHIN_S))
         self.spawn(self._keep_checking())
 
     async def _join_groups(self) -> None:
@@ -147,10 +152,10 @@ class GuardedSocket(AsyncWebsocketConsumer):
         """Channel layer groups beside those of the session and the person."""
         return []
 
-    async def _say_hello_in_time(self) -> None:
-        await asyncio.sleep(HELLO_WITHIN_S)
+    async def _say_hello_in_time(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
         if not self.greeted:
-            await self.refuse(BAD_MESSAGE, NetlabError(ErrorCode.BAD_MESSAGE, what=f"no hello within {HELLO_WITHIN_S:g} seconds."))
+            await self.refuse(BAD_MESSAGE, NetlabError(ErrorCode.BAD_MESSAGE, what=f"no hello within {seconds:g} seconds."))
 
     async def _keep_checking(self) -> None:
         while True:

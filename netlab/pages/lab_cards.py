@@ -1,0 +1,114 @@
+"""What the attendee's page says about each lab of a workshop. Reads rows, the catalogue and the host's report.
+
+A lab that is broken or cannot run here is a card too, with the reason, before anybody presses Start.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from netlab.catalogue.labs import CatalogueLab, get_lab
+from netlab.domain.errors import NetlabError
+from netlab.domain.lab import Isolation, LabSpec, RuntimeName
+from netlab.domain.lifecycle import ENDED, RunState
+from netlab.domain.placement import CanRun
+from netlab.runs.hosts import can_run_here, choose_host
+from netlab.runs.models import CheckState, Run
+from netlab.runs.telling import host_report
+from netlab.wire.host_report import HostReport
+from netlab.workshops.models import Attendee, Workshop
+
+STATE_WORDS = {
+    RunState.QUEUED: ("in the queue", "warn"),
+    RunState.STARTING: ("starting", "warn"),
+    RunState.RUNNING: ("running", "good"),
+    RunState.RESETTING: ("resetting", "warn"),
+    RunState.PAUSED: ("paused", ""),
+    RunState.STOPPING: ("stopping", "warn"),
+    RunState.STOPPED: ("stopped", ""),
+    RunState.FAILED: ("failed", "bad"),
+}
+ISOLATION_WORDS = {
+    Isolation.PRIVATE: ("a kernel of your own", "A small virtual machine: nobody else is in it."),
+    Isolation.TRUSTED: ("shared kernel, trusted", "For people who trust each other: BTF and BPF's debugging helpers work."),
+    Isolation.STRANGERS: ("shared kernel, strangers", "Least privileges: some BPF features are off, and the page says so when you need one."),
+}
+
+
+@dataclass
+class Progress:
+    """Counted in steps that have checks; passed stays passed."""
+
+    passed: int = 0
+    total: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.total > 0 and self.passed == self.total
+
+
+@dataclass
+class LabCard:
+    id: str
+    lab: CatalogueLab | None = None
+    problem: str = ""
+    """Why there is nothing to start: the lab's folder is broken or gone."""
+    can_run: CanRun = field(default_factory=lambda: CanRun(True, RuntimeName.NAMESPACES))
+    run: Run | None = None
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def unfinished(self) -> bool:
+        return self.run is not None and self.run.run_state not in ENDED
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """(words, tone) of the run; empty before the first start."""
+        return STATE_WORDS[self.run.run_state] if self.run else ("", "")
+
+
+def lab_cards(workshop: Workshop, attendee: Attendee | None) -> list[LabCard]:
+    report = host_report(choose_host())
+    runs = _newest_runs(attendee)
+    checks = _checks(runs)
+    return [
+        _card(link.lab, workshop, report, runs.get(link.lab), checks) for link in workshop.labs.all()
+    ]
+
+
+def kernel_words(report: HostReport | None) -> str:
+    """'Linux 6.12.9', empty while the host is away."""
+    return f"Linux {report.kernel}" if report and report.kernel else ""
+
+
+def progress_of(spec: LabSpec, passed: set[tuple[str, str]]) -> Progress:
+    """`passed`: (step, check) of all checks that were ever passed."""
+    steps = [step for step in spec.steps if step.checks]
+    return Progress(sum(all((s.id, c.id) in passed for c in s.checks) for s in steps), len(steps))
+
+
+def _card(
+    lab_id: str, workshop: Workshop, report: HostReport | None, run: Run | None, checks: dict[str, set[tuple[str, str]]]
+) -> LabCard:
+    try:
+        lab = get_lab(lab_id)
+    except NetlabError as error:
+        return LabCard(lab_id, problem=f"{error.message} {error.hint}".strip(), run=run)
+    can_run = can_run_here(lab.spec, Isolation(workshop.isolation), report)
+    passed = checks.get(run.pk, set()) if run else set()
+    return LabCard(lab_id, lab, can_run=can_run, run=run, progress=progress_of(lab.spec, passed))
+
+
+def _newest_runs(attendee: Attendee | None) -> dict[str, Run]:
+    """By lab; a later row replaces an earlier one."""
+    if attendee is None:
+        return {}
+    rows = Run.objects.filter(attendee=attendee).defer("lab_spec", "host_steps", "start_sent").order_by("created_at", "id")
+    return {run.lab: run for run in rows}
+
+
+def _checks(runs: dict[str, Run]) -> dict[str, set[tuple[str, str]]]:
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    rows = CheckState.objects.filter(run__in=[r.pk for r in runs.values()], ever_passed=True)
+    for run_id, step, check in rows.values_list("run_id", "step", "check_id"):
+        found[run_id].add((step, check))
+    return found
