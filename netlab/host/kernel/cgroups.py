@@ -44,7 +44,8 @@ class Hierarchies:
 
     def folders(self, path: str) -> list[Path]:
         """Where the group is there, in any hierarchy. `path` is like netlab/main/r0.../client."""
-        return [folder for root in self.roots if (folder := root / path).is_dir()]
+        names = (f"{root}/{path}" for root in self.roots)
+        return [Path(name) for name in names if os.path.isdir(name)]
 
     def children(self, path: str) -> set[str]:
         """Names of the groups directly below, in any hierarchy."""
@@ -61,6 +62,8 @@ class Hierarchies:
 
     async def remove(self, path: str) -> None:
         """End all processes in the group and below, then remove the groups. Idempotent. Raises CgroupBusy."""
+        if not self.folders(path):
+            return
         deadline = time.monotonic() + GONE_WAIT_S
         pause = POLL_S
         while pids := self._kill(path):

@@ -51,7 +51,11 @@ def release(instance: str, run: str) -> None:
     """Give back what the run has; nothing when it has none."""
     for slot in taken(instance):
         if slot.owner == f"{instance} {run}":
-            (SLOTS_DIR / str(slot.number)).unlink(missing_ok=True)
+            release_slot(slot.number)
+
+
+def release_slot(number: int) -> None:
+    (SLOTS_DIR / str(number)).unlink(missing_ok=True)
     with suppress(OSError):
         SLOTS_DIR.rmdir()
 

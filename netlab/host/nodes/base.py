@@ -24,6 +24,8 @@ from netlab.wire.host_report import Leftover
 
 LAB_MB = 16
 LAB_INODES = 2000
+PLAIN, SANDBOXED = "plain", "sandboxed"
+"""The kind in a run's mark."""
 
 
 class NodesBase:
@@ -64,20 +66,23 @@ class NodesBase:
         if not mark.complete or mark.kind != kind or set(mark.nodes) != {node.name for node in lab.nodes}:
             return False
         dirs = [place.node(name) for name in mark.nodes]
-        pins = [d.netns for d in dirs] + ([p for d in dirs for p in (d.userns, d.root)] if kind == "sandboxed" else [])
+        pins = [d.netns for d in dirs] + ([p for d in dirs for p in (d.userns, d.root)] if kind == SANDBOXED else [])
         return all(map(_is_mounted, pins))
 
     # shared steps -------------------------------------------------------------------------------------------------------
 
-    async def _make_run(self, mark: Mark) -> RunDir:
-        place = RunDir(self._base, mark.run)
-        if mark.run in await self.owned_runs() and place.path.exists():
-            await self._remove(mark.run)
-        # the mark is written again, complete, when all is built
-        await self._ask(
-            "make_run", mark.run, mark=asdict(mark), uid=mark.uid_base, lab_mb=LAB_MB, lab_inodes=LAB_INODES
-        )
-        return place
+    async def _make_run(self, mark: Mark, op: str = "make_run", **more: Any) -> RunDir:
+        """What a run of this name left behind goes first. The mark is written again, complete, when all is built."""
+        arguments = {
+            "mark": asdict(mark), "uid": mark.uid_base, "lab_mb": LAB_MB, "lab_inodes": LAB_INODES,
+            "shared": mark.kind == SANDBOXED, **more,
+        }
+        try:
+            await self._ask(op, mark.run, **arguments)
+        except FileExistsError:
+            await self._remove_parts(mark.run)
+            await self._ask(op, mark.run, **arguments)
+        return RunDir(self._base, mark.run)
 
     async def _connect(self, run: str, lab: ResolvedLab) -> None:
         await self._ask("apply_topology", run, topology=wires.topology(lab))
@@ -92,18 +97,26 @@ class NodesBase:
         await self._ask("rejoin", nodes.run, topology=wires.topology_around(nodes.lab, node), removed=others)
 
     async def _remove(self, run: str) -> None:
+        last = await self._remove_parts(run)
+        uid_slots.release(self._instance, run)
+        if last:
+            self._remove_parents()
+
+    async def _remove_parts(self, run: str) -> bool:
+        """All but the run's uid slot; processes first. True when it was the instance's last run."""
         await self._hierarchies.remove(marks.cgroup_of(self._instance, run))
         self._containers.forget(run)
-        await self._ask("remove_run", run)
-        uid_slots.release(self._instance, run)
-        self._remove_parents()
+        return bool((await self._ask("remove_run", run)).result)
 
     def _remove_parents(self) -> None:
         """Folders and groups that runs share, when nobody has a run: a start under way has its uid slot already."""
+        group = marks.cgroup_of(self._instance)
+        if not self._hierarchies.folders(group) and not self._containers.state_dir.exists():
+            return
         if self._look().runs():
             return
-        self._hierarchies.remove_if_empty(marks.cgroup_of(self._instance))
-        with suppress(OSError):
+        self._hierarchies.remove_if_empty(group)
+        with suppress(FileNotFoundError):
             shutil.rmtree(self._containers.state_dir)
         if not uid_slots.any_taken():
             self._hierarchies.remove_if_empty(marks.cgroup_of(""))

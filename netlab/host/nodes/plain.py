@@ -14,9 +14,9 @@ from netlab.config import Config
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import Isolation
 from netlab.domain.resolve import ResolvedLab
-from netlab.host.nodes import running
+from netlab.host.nodes import running, wires
 from netlab.host.nodes.api import ExecResult, NewTerminal, NodePlace, RunNodes
-from netlab.host.nodes.base import NodesBase, count_of
+from netlab.host.nodes.base import PLAIN, NodesBase, count_of
 from netlab.host.nodes.marks import Mark, cgroup_of, read_mark
 from netlab.host.nsworker.client import Child, NsWorker
 from netlab.host.nsworker.places import RunDir
@@ -41,19 +41,16 @@ class PlainNodes(NodesBase):
     async def create(self, run: str, lab: ResolvedLab, isolation: Isolation, steps: Steps) -> RunNodes:
         names = tuple(node.name for node in lab.nodes)
         steps.undo(f"nodes of {run}", lambda: self.remove(run))
-        mark = Mark(self._instance, run, "plain", isolation.value, 0, names, names if self._bpffs else ())
-        async with steps.step("namespaces", f"Create {count_of(names, 'node')}"):
-            place = await self._make_run(mark)
-            await self._ask("make_plain", run, nodes=list(names), bpffs=self._bpffs)
-        async with steps.step("wires", f"Connect {count_of(lab.links, 'link')}, set addresses"):
-            await self._connect(run, lab)
+        mark = Mark(self._instance, run, PLAIN, isolation.value, 0, names, names if self._bpffs else ())
+        async with steps.step("namespaces", f"Create {count_of(names, 'node')} and {count_of(lab.links, 'link')}"):
+            place = await self._make_run(mark, "build_plain", nodes=names, bpffs=self._bpffs, topology=wires.topology(lab))
         replace(mark, complete=True).write(place)
         return self._nodes(mark, lab)
 
     async def adopt(self, run: str, lab: ResolvedLab) -> RunNodes | None:
         place = RunDir(self._base, run)
         mark = read_mark(place)
-        if mark is None or not self._is_whole(mark, "plain", lab):
+        if mark is None or not self._is_whole(mark, PLAIN, lab):
             return None
         return self._nodes(mark, lab)
 

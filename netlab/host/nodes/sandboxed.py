@@ -26,7 +26,7 @@ from netlab.domain.resolve import ResolvedLab
 from netlab.host.kernel import uid_slots
 from netlab.host.nodes import marks, running
 from netlab.host.nodes.api import ExecResult, NewTerminal, NodePlace, RunNodes
-from netlab.host.nodes.base import NodesBase, count_of
+from netlab.host.nodes.base import SANDBOXED, NodesBase, count_of
 from netlab.host.nodes.marks import Mark, read_mark
 from netlab.host.nsworker.client import Child, NsWorker
 from netlab.host.nsworker.places import RunDir
@@ -59,7 +59,7 @@ class SandboxedNodes(NodesBase):
         steps.undo(f"nodes of {run}", lambda: self.remove(run))
         async with steps.step("namespaces", f"Create {count_of(names, 'isolated node')}"):
             uid_base = self._take_slot(run)
-            mark = Mark(self._instance, run, "sandboxed", isolation.value, uid_base, names)
+            mark = Mark(self._instance, run, SANDBOXED, isolation.value, uid_base, names)
             place = await self._make_run(mark)
             mark = replace(mark, bpf_nodes=tuple(await self._make_sandboxes(mark, names)))
         nodes = RunNodes(run, lab, place.lab)
@@ -79,7 +79,7 @@ class SandboxedNodes(NodesBase):
     async def adopt(self, run: str, lab: ResolvedLab) -> RunNodes | None:
         place = RunDir(self._base, run)
         mark = read_mark(place)
-        if mark is None or not self._is_whole(mark, "sandboxed", lab):
+        if mark is None or not self._is_whole(mark, SANDBOXED, lab):
             return None
         nodes = RunNodes(run, lab, place.lab)
         for name in mark.nodes:

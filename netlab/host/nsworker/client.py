@@ -132,7 +132,8 @@ class NsWorker:
         """Start a program; `stdio` are its three descriptors, which stay the caller's to close."""
         answer = asyncio.ensure_future(self.call(
             "spawn", stdio, argv=list(argv), env={**ENVIRONMENT, **(env or {})}, cwd=cwd, base=base, run=run,
-            plain_node=plain_node, view=view, cgroup=cgroup, dies_with_us=dies_with_worker, controlling_terminal=controlling_terminal,
+            plain_node=plain_node, view=view, cgroup=cgroup, dies_with_us=dies_with_worker,
+            controlling_terminal=controlling_terminal,
         ))
         try:
             pid: int = (await asyncio.shield(answer)).result

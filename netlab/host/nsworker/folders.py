@@ -4,6 +4,7 @@ Everything of a run is mounted below one tmpfs, so `remove_run` costs one system
 kernel frees all its namespaces in one batch.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -22,40 +23,50 @@ RUNS_TMPFS_MB = 4
 MOUNTED_TIMES_MAX = 8
 
 
-def ensure_runs(base: Path) -> bool:
-    """The tmpfs that all runs are mounted in. True when it was made now."""
+def ensure_shared_runs(base: Path) -> bool:
+    """The shared tmpfs that all sandboxed runs are mounted in. True when it was made now.
+
+    Raises OSError(EBUSY) when plain runs are there: an instance makes plain or sandboxed nodes, never both.
+    """
     runs = base / "runs"
-    runs.mkdir(mode=WALKED_MODE, parents=True, exist_ok=True)
-    base.chmod(WALKED_MODE)
-    base.parent.chmod(WALKED_MODE)
     if os.path.ismount(runs):
         return False
+    if any(runs.iterdir()):
+        raise OSError(errno.EBUSY, f"{runs} holds plain runs")
     syscalls.mount("netlab", runs, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"mode=0711,size={RUNS_TMPFS_MB}m")
     syscalls.mount("none", runs, None, MS_SHARED)
     return True
 
 
-def make_run(base: Path, run: str, mark: dict[str, Any], uid: int, lab_mb: int, lab_inodes: int) -> bool:
-    """The run's folder with its mark, /lab and a place for each node. Raises FileExistsError when the run is there."""
-    new = ensure_runs(base)
+def make_run(base: Path, run: str, mark: dict[str, Any], uid: int, lab_mb: int, lab_inodes: int, shared: bool) -> bool:
+    """The run's folder with its mark, /lab and a place for each node. Raises FileExistsError when the run is there.
+
+    True when the runs' shared tmpfs is new.
+    """
+    runs = base / "runs"
+    if not runs.is_dir():
+        runs.mkdir(mode=WALKED_MODE, parents=True)
+        for folder in (base.parent, base, runs):
+            folder.chmod(WALKED_MODE)
+    new = shared and ensure_shared_runs(base)
     place = RunDir(base, run)
-    place.path.mkdir(mode=WALKED_MODE)
+    os.mkdir(place.path, WALKED_MODE)
     syscalls.mount("netlab", place.path, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=0711,size={RUN_TMPFS_MB}m")
     place.mark.write_text(json.dumps(mark))
-    place.lab.mkdir()
+    os.mkdir(place.lab)
     options = f"size={lab_mb}m,nr_inodes={lab_inodes},uid={uid},gid={uid},mode=0755"
     syscalls.mount("lab", place.lab, "tmpfs", MS_NOSUID | MS_NODEV, options)
-    (place.path / "nodes").mkdir(mode=WALKED_MODE)
+    os.mkdir(place.path / "nodes", WALKED_MODE)
     return new
 
 
 def name_netns(instance: str, run: str, node: str, target: Path) -> None:
-    link = NAMED_NETNS_DIR / (named_prefix(instance, run) + node)
+    link = f"{NAMED_NETNS_DIR}/{named_prefix(instance, run)}{node}"
     try:
-        link.symlink_to(target)
+        os.symlink(target, link)
     except FileNotFoundError:
         NAMED_NETNS_DIR.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(target)
+        os.symlink(target, link)
 
 
 def unname_netns(instance: str, run: str, node: str = "") -> None:
@@ -64,27 +75,35 @@ def unname_netns(instance: str, run: str, node: str = "") -> None:
     with suppress(FileNotFoundError):
         for name in os.listdir(NAMED_NETNS_DIR):
             if name.startswith(prefix) and (not node or name == prefix + node):
-                (NAMED_NETNS_DIR / name).unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{NAMED_NETNS_DIR}/{name}")
 
 
 def remove_run(base: Path, instance: str, run: str) -> bool:
-    """Unmount and delete all of the run that has a path. True when it was the last run and the runs' tmpfs went too."""
+    """Unmount and delete all of the run that has a path. True when it was the last one and the runs' folder went too."""
     place = RunDir(base, run)
     unname_netns(instance, run)
     unmount_all(place.path)
-    if place.path.exists():
+    try:
+        os.rmdir(place.path)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a create that was killed before it mounted
         shutil.rmtree(place.path)
     return remove_runs_if_empty(base)
 
 
 def remove_runs_if_empty(base: Path) -> bool:
     runs = base / "runs"
-    if not os.path.ismount(runs) or any(runs.iterdir()):
-        return False
+    try:
+        if os.listdir(runs):
+            return False
+    except FileNotFoundError:
+        return True
     unmount_all(runs)
-    runs.rmdir()
+    os.rmdir(runs)
     with suppress(OSError):
-        NAMED_NETNS_DIR.rmdir()  # only when we were the only ones who used it
+        os.rmdir(NAMED_NETNS_DIR)  # only when we were the only ones who used it
     return True
 
 

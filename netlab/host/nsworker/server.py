@@ -26,7 +26,8 @@ class Server:
         self._view_checked = False
         self._children: set[int] = set()
         self._ops: dict[str, Callable[[Message, list[int]], Reply]] = {
-            "make_run": self._make_run, "make_plain": self._make_plain, "make_sandboxes": self._make_sandboxes,
+            "make_run": self._make_run, "build_plain": self._build_plain, "make_plain": self._make_plain,
+            "make_sandboxes": self._make_sandboxes,
             "apply_topology": self._apply_topology, "rejoin": self._rejoin, "cut": self._cut,
             "set_link": self._set_link, "open_socket": self._open_socket, "spawn": self._spawn, "kill": self._kill,
             "remove_run": self._remove_run, "remove_node": self._remove_node,
@@ -77,9 +78,15 @@ class Server:
     # ops ------------------------------------------------------------------------------------------------------------
 
     def _make_run(self, m: Message, _: list[int]) -> Reply:
-        new = folders.make_run(Path(m["base"]), m["run"], m["mark"], m["uid"], m["lab_mb"], m["lab_inodes"])
-        if new:
+        base, limits = Path(m["base"]), (m["lab_mb"], m["lab_inodes"])
+        if folders.make_run(base, m["run"], m["mark"], m["uid"], *limits, m["shared"]):
             self._drop_view()
+        return None, []
+
+    def _build_plain(self, m: Message, fds: list[int]) -> Reply:
+        """A whole plain run in one request: round trips are a good part of a small lab's time."""
+        for op in (self._make_run, self._make_plain, self._apply_topology):
+            op(m, fds)
         return None, []
 
     def _make_plain(self, m: Message, _: list[int]) -> Reply:
@@ -124,9 +131,10 @@ class Server:
         return None, []
 
     def _remove_run(self, m: Message, _: list[int]) -> Reply:
-        if folders.remove_run(Path(m["base"]), m["instance"], m["run"]):
+        last = folders.remove_run(Path(m["base"]), m["instance"], m["run"])
+        if last:
             self._drop_view()
-        return None, []
+        return last, []
 
     def _remove_node(self, m: Message, _: list[int]) -> Reply:
         folders.remove_node_mounts(Path(m["base"]), m["instance"], m["run"], m["node"])
