@@ -1,0 +1,131 @@
+// What the last build and load said: one sentence, the problems by line, the verifier's log folded onto source lines.
+
+import { useEffect, useState } from "react";
+import type { Diagnostic, ProgramResult, VerifierLine } from "../../api/types";
+import type { EditorDesk } from "./desk";
+
+interface ResultPanelProps {
+  result: ProgramResult | null;
+  desk: EditorDesk;
+  tabIndents: boolean;
+  onTabIndents: (on: boolean) => void;
+}
+
+type Tab = "problems" | "log";
+const SEVERITY_SIGNS: Record<Diagnostic["severity"], string> = { error: "✗", warning: "!", note: "i" };
+
+export function ResultPanel({ result, desk, tabIndents, onTabIndents }: ResultPanelProps) {
+  const [tab, setTab] = useState<Tab | null>(null);
+  const problems = result?.diagnostics ?? [];
+  const log = result?.log ?? [];
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each new result decides anew what is shown
+  useEffect(() => {
+    setTab(problems.length > 0 ? "problems" : null);
+  }, [result]);
+
+  const toggle = (wanted: Tab) => setTab(tab === wanted ? null : wanted);
+  return (
+    <div className="result">
+      {tab === "problems" && <Problems problems={problems} desk={desk} />}
+      {tab === "log" && <VerifierLog log={log} path={sourceOf(result)} desk={desk} />}
+      <div className="result-bar">
+        {result ? <Summary result={result} /> : <span className="muted">Not built yet</span>}
+        <span className="spacer" />
+        <button
+          type="button"
+          className="quiet"
+          aria-expanded={tab === "problems"}
+          disabled={!problems.length}
+          onClick={() => toggle("problems")}
+        >
+          Problems {problems.length}
+        </button>
+        <button
+          type="button"
+          className="quiet"
+          aria-expanded={tab === "log"}
+          disabled={!log.length}
+          onClick={() => toggle("log")}
+        >
+          Verifier log
+        </button>
+        <label className="small tab-choice" title="Off: Tab leaves the editor. On: Escape, then Tab leaves it.">
+          <input type="checkbox" checked={tabIndents} onChange={(event) => onTabIndents(event.target.checked)} />
+          Tab indents
+        </label>
+      </div>
+    </div>
+  );
+}
+
+function sourceOf(result: ProgramResult | null): string {
+  return result?.diagnostics[0]?.path ?? "";
+}
+
+function Summary({ result }: { result: ProgramResult }) {
+  const good = result.outcome === "attached" || result.outcome === "built";
+  const parts = [
+    result.instructions > 0 ? `${result.instructions} instructions` : "",
+    result.build_ms > 0 ? `built in ${Math.round(result.build_ms)} ms` : "",
+    result.load_ms > 0
+      ? `loaded in ${result.load_ms < 10 ? result.load_ms.toFixed(1) : Math.round(result.load_ms)} ms`
+      : "",
+  ].filter(Boolean);
+  return (
+    <span className="summary" data-outcome={result.outcome} title={[result.summary, ...parts].join("\n")}>
+      <span className={`dot ${good ? "good" : "bad"}`} />
+      <strong>{result.summary}</strong>
+      <span className="muted small"> {parts.join(" · ")}</span>
+    </span>
+  );
+}
+
+function Problems({ problems, desk }: { problems: readonly Diagnostic[]; desk: EditorDesk }) {
+  return (
+    <ul className="result-list" aria-label="Problems">
+      {problems.map((p) => (
+        <li key={`${p.path}:${p.line}:${p.column}:${p.message}`} className={p.severity}>
+          <button type="button" className="quiet" onClick={() => void desk.open(p.path, p.line, p.column)}>
+            <span className="sign" aria-hidden="true">
+              {SEVERITY_SIGNS[p.severity]}
+            </span>
+            <span className="visually-hidden">{p.severity}: </span>
+            <span className="mono where">
+              {p.path}:{p.line}
+            </span>
+            <span className="what">
+              {p.message}
+              {p.hint && <span className="muted"> {p.hint}</span>}
+            </span>
+            <span className="muted small">{p.source}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function VerifierLog({ log, path, desk }: { log: readonly VerifierLine[]; path: string; desk: EditorDesk }) {
+  const file = path || desk.state.path;
+  return (
+    <div className="result-list log" role="region" aria-label="Verifier log">
+      {log.map((piece, index) => {
+        const lines = piece.text.split("\n").length;
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a log's pieces have no other name and never move
+          <details key={index} open={index === log.length - 1}>
+            <summary>
+              <span className="mono where">{piece.line > 0 ? `line ${piece.line}` : "log"}</span>
+              <code>{piece.line > 0 ? desk.lineText(file, piece.line) : ""}</code>
+              <span className="muted small">
+                {lines} {lines === 1 ? "line" : "lines"}
+              </span>
+            </summary>
+            <pre>{piece.text}</pre>
+          </details>
+        );
+      })}
+    </div>
+  );
+}

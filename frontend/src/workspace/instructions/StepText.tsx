@@ -1,0 +1,49 @@
+// The server's HTML of one step, with its buttons made to work: a block that names a node is typed into that node's
+// terminal, never with Enter; a block that names a file is put into it at the cursor, in the editor.
+
+import { memo, useEffect, useRef } from "react";
+import type { Step } from "../../api/types";
+import { useLabSession } from "../context";
+import type { Signals } from "../signals";
+
+export const StepText = memo(function StepText({ step }: { step: Step }) {
+  const session = useLabSession();
+  const element = useRef<HTMLDivElement>(null);
+
+  // The HTML's buttons do nothing by themselves, and React does not know of them: one listener for all.
+  useEffect(() => {
+    const root = element.current;
+    if (!root) return;
+    const onClick = (event: Event) => press(event, session.signals);
+    root.addEventListener("click", onClick);
+    return () => root.removeEventListener("click", onClick);
+  }, [session]);
+
+  return (
+    <div
+      ref={element}
+      className="prose"
+      // biome-ignore lint/security/noDangerouslySetInnerHtml: rendered and sanitised by the server
+      dangerouslySetInnerHTML={{ __html: step.html }}
+    />
+  );
+});
+
+function press(event: Event, signals: Signals): void {
+  const button = (event.target as Element).closest(".code-action");
+  const block = button?.closest<HTMLElement>("[data-node], [data-file]");
+  const code = block?.querySelector("pre");
+  if (!block || !code) return;
+  const { node, file } = block.dataset;
+  if (node) signals.send({ to: "terminals", do: "type", node, text: commandIn(code) });
+  else if (file) signals.send({ to: "editor", do: "put", path: file, text: code.textContent ?? "" });
+}
+
+/** The block's text as a person would type it: without the last line's end and without a prompt in front. */
+export function commandIn(block: { textContent: string | null }): string {
+  return (block.textContent ?? "")
+    .replace(/\s+$/, "")
+    .split("\n")
+    .map((line) => line.replace(/^[#$] (?=\S)/, ""))
+    .join("\n");
+}

@@ -1,0 +1,47 @@
+// Short messages in the corner: refusals, announcements, the storm guard. Decoration for the eye; what is read aloud is
+// in the workspace's status region. Good news leaves by itself, bad news waits to be closed.
+
+import { useEffect } from "react";
+import type { Notice } from "../../live/run_reducer";
+import { useLabSession, useSession } from "../context";
+
+const SHOWN_MS = 8_000;
+const NONE: Notice[] = [];
+
+export function Notices() {
+  const notices = useSession((s) => s.view?.notices ?? NONE);
+  const refusal = useSession((s) => (s.view && s.view.run.state !== "failed" ? s.refusal : null));
+  const session = useLabSession();
+  return (
+    <div className="notices">
+      {notices.map((notice) => (
+        <NoticeCard key={notice.id} notice={notice} onClose={() => session.dismiss(notice.id)} />
+      ))}
+      {refusal && (
+        <NoticeCard
+          notice={{ id: "refusal", tone: "bad", text: refusal.message, hint: refusal.hint }}
+          onClose={() => session.dismissRefusal()}
+        />
+      )}
+    </div>
+  );
+}
+
+function NoticeCard({ notice, onClose }: { notice: Notice; onClose: () => void }) {
+  useEffect(() => {
+    if (notice.tone === "bad") return;
+    const timer = window.setTimeout(onClose, SHOWN_MS);
+    return () => window.clearTimeout(timer);
+  }, [notice, onClose]);
+  return (
+    <div className={`notice ${notice.tone}`}>
+      <div>
+        <strong>{notice.text}</strong>
+        {notice.hint && <p>{notice.hint}</p>}
+      </div>
+      <button type="button" className="quiet icon" aria-label="Close this message" onClick={onClose}>
+        ✕
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+// The terminal's colours from the design tokens.
+
+import type { ITheme } from "@xterm/xterm";
+import { token } from "../../ui/theme";
+
+const ANSI = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"] as const;
+
+export function terminalTheme(): ITheme {
+  const theme: ITheme = {
+    background: token("term-bg"),
+    foreground: token("term-fg"),
+    cursor: token("term-cursor"),
+    cursorAccent: token("term-bg"),
+    selectionBackground: token("term-selection"),
+  };
+  for (const name of ANSI) {
+    theme[name] = token(`term-${name}`);
+    theme[`bright${name[0]?.toUpperCase()}${name.slice(1)}` as "brightRed"] = token(`term-bright-${name}`);
+  }
+  return theme;
+}
