@@ -42,3 +42,5 @@ class HostReport(BaseModel):
     runs: list[RunningRun] = []
     leftovers: list[Leftover] = []
     load_1m: float = 0
+    kernel: str = ""
+    """Release of the kernel that shared-kernel labs run on, as `uname -r` says it; shown on the page."""

@@ -1,0 +1,1 @@
+"""Who somebody is: attendees without a password, instructors and operators with one."""

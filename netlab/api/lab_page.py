@@ -1,0 +1,54 @@
+"""The LabPage answer: everything that a lab's page shows before and while it runs, from catalogue, workshop and host."""
+
+from netlab.api.schemas import (
+    AttachOfProgram, CanRunHere, CheckOfStep, InterfaceOfNode, LabOfPage, LabPage, LinkOfLab, NodeOfLab, PositionOfNode,
+    ProgramOfLab, StepOfLab, WorkshopOfLab,
+)
+from netlab.catalogue.labs import CatalogueLab
+from netlab.domain.lab import Isolation
+from netlab.domain.resolve import ResolvedNode, resolve
+from netlab.runs.hosts import can_run_here, choose_host
+from netlab.runs.models import Run
+from netlab.runs.presenters import present_run
+from netlab.runs.telling import host_report
+from netlab.workshops.models import Workshop
+
+
+def present_lab_page(workshop: Workshop, lab: CatalogueLab, run: Run | None) -> LabPage:
+    isolation = Isolation(workshop.isolation)
+    answer = can_run_here(lab.spec, isolation, host_report(choose_host()))
+    return LabPage(
+        workshop=WorkshopOfLab(id=workshop.pk, title=workshop.title, closes_at=workshop.closes_at),
+        lab=_present_lab(lab),
+        can_run=CanRunHere(ok=answer.ok, why=answer.why, fix=answer.fix),
+        runtime=answer.runtime, isolation=isolation, run=present_run(run) if run else None,
+    )
+
+
+def _present_lab(lab: CatalogueLab) -> LabOfPage:
+    spec = lab.spec
+    return LabOfPage(
+        id=spec.id, title=spec.title, summary=spec.summary, topic=spec.topic.value, minutes=spec.minutes, level=spec.level,
+        nodes=[_present_node(node) for node in resolve(spec).nodes],
+        links=[LinkOfLab(kind=link.kind, ends=(str(link.ends[0]), str(link.ends[1]))) for link in spec.links],
+        programs=[
+            ProgramOfLab(name=p.name, source=p.source, function=p.function, attach=AttachOfProgram(**p.attach.model_dump()))
+            for p in spec.programs
+        ],
+        steps=[
+            StepOfLab(
+                id=s.id, title=s.title, html=lab.html.get(s.id, ""),
+                checks=[CheckOfStep(id=c.id, title=c.title, hint=c.hint) for c in s.checks],
+            )
+            for s in spec.steps
+        ],
+    )
+
+
+def _present_node(node: ResolvedNode) -> NodeOfLab:
+    position = node.spec.position
+    return NodeOfLab(
+        name=node.name, title=node.spec.title or node.name,
+        position=PositionOfNode(x=position.x, y=position.y) if position else None,
+        interfaces=[InterfaceOfNode(name=i.name, mac=i.mac, addresses=[str(a) for a in i.addresses]) for i in node.interfaces],
+    )

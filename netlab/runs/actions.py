@@ -1,0 +1,195 @@
+"""What an attendee or an instructor wishes of a run: the only writers of wishes. Rows first, the host hears after the commit.
+
+Views call these with a run that `netlab.runs.access` gave them. What the host did about it comes back as events and is
+written by `netlab.runs.projection`.
+"""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from netlab.catalogue.labs import get_lab
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.ids import new_run_id, new_terminal_id
+from netlab.domain.lab import Isolation, LabSpec
+from netlab.domain.lifecycle import ENDED, RunState, check_move
+from netlab.runs.access import newest_run, unfinished_run
+from netlab.runs.admission import admit, lock_host, queue_position, tell_positions
+from netlab.runs.choices import UNFINISHED_VALUES
+from netlab.runs.files import do_reset_files, do_seed_files
+from netlab.runs.hosts import budget_of, can_run_here, choose_host, cost_of_run, promised_on
+from netlab.runs.models import CheckState, Run, Terminal
+from netlab.runs.moves import move
+from netlab.runs.starting import reset_command, revive_declared_terminals
+from netlab.runs.telling import about, host_report, nudge, tell_browsers, wish
+from netlab.runs.times import can_extend, extended_deadline
+from netlab.wire.commands import OpenStep, StopRun
+from netlab.wire.events import RunStateChanged, TimeChanged
+from netlab.workshops.models import Attendee, Workshop
+from netlab.workshops.telling import tell_roster
+
+
+def do_start_run(attendee: Attendee, lab_id: str) -> Run:
+    """The run of this lab: the unfinished one if there is one, else a new one, starting or queued.
+
+    Raises WORKSHOP_CLOSED, WORKSHOP_NOT_OPEN, NOT_FOUND (not a lab of this workshop), LAB_CANNOT_RUN_HERE, HOST_AWAY,
+    RUN_ALREADY_ACTIVE.
+    """
+    workshop = attendee.workshop
+    _check_open(workshop)
+    if not workshop.labs.filter(lab=lab_id).exists():
+        raise NetlabError(ErrorCode.NOT_FOUND, what="lab in this workshop")
+    present = unfinished_run(attendee)
+    if present is not None:
+        return _same_lab(present, lab_id)
+    lab = get_lab(lab_id)
+    host = choose_host()
+    report = host_report(host)
+    if report is None:
+        raise NetlabError(ErrorCode.HOST_AWAY)
+    answer = can_run_here(lab.spec, Isolation(workshop.isolation), report).require()
+    last = newest_run(attendee, lab_id)
+    run = Run(
+        id=new_run_id(), attendee=attendee, workshop=workshop, lab=lab_id, lab_digest=lab.digest,
+        lab_spec=lab.spec.model_dump(mode="json"), state=RunState.QUEUED.value, host=host, runtime=answer.runtime.value,
+        isolation=workshop.isolation, kernel=report.kernel, memory_mb=lab.spec.memory_mb, cpu_percent=lab.spec.cpu_percent,
+        open_step=_step_to_open(lab.spec, last),
+    )
+    try:
+        with transaction.atomic():
+            lock_host(host)
+            run.save(force_insert=True)
+            do_seed_files(run, lab.files, last)
+            _seed_checks(run, lab.spec, last)
+            _seed_terminals(run, lab.spec)
+            if queue_position(run) == 1 and cost_of_run(run).fits(promised_on(host), budget_of(report)):
+                admit(run)
+    except IntegrityError:  # pressed twice at the same moment: the other press made it
+        present = unfinished_run(attendee)
+        if present is None:
+            raise
+        return _same_lab(present, lab_id)
+    return run
+
+
+def _check_open(workshop: Workshop) -> None:
+    if workshop.is_over():
+        raise NetlabError(ErrorCode.WORKSHOP_CLOSED)
+    if not workshop.is_open():
+        opens = workshop.opens_at.strftime("on %d %B at %H:%M UTC") if workshop.opens_at else "when the instructor opens it"
+        raise NetlabError(ErrorCode.WORKSHOP_NOT_OPEN, opens=opens)
+
+
+def _same_lab(present: Run, lab_id: str) -> Run:
+    if present.lab != lab_id:
+        raise NetlabError(ErrorCode.RUN_ALREADY_ACTIVE, lab=present.lab_spec.get("title", present.lab), run=present.pk, lab_id=present.lab)
+    return present
+
+
+def _step_to_open(spec: LabSpec, last: Run | None) -> str:
+    if last is not None and spec.step(last.open_step):
+        return last.open_step
+    return spec.steps[0].id
+
+
+def _seed_checks(run: Run, spec: LabSpec, last: Run | None) -> None:
+    """One row a check, so that a page knows them all; what was ever passed stays so over a new start."""
+    passed = set(last.checks.filter(ever_passed=True).values_list("step", "check_id")) if last else set()
+    CheckState.objects.bulk_create([
+        CheckState(run=run, step=step.id, check_id=check.id, ever_passed=(step.id, check.id) in passed)
+        for step in spec.steps for check in step.checks
+    ])
+
+
+def _seed_terminals(run: Run, spec: LabSpec) -> None:
+    Terminal.objects.bulk_create([
+        Terminal(id=new_terminal_id(), run=run, node=t.node, title=t.title or t.node, declared=True, position=i)
+        for i, t in enumerate(spec.terminals)
+    ])
+
+
+def do_stop_run(run: Run) -> Run:
+    """Take it down; files and progress are kept. Nothing happens to a run that has ended or is on its way."""
+    with transaction.atomic():
+        run = _locked(run)
+        if run.run_state in ENDED or run.run_state is RunState.STOPPING:
+            return run
+        if run.run_state is RunState.QUEUED:
+            move(run, RunState.STOPPED)
+            tell_browsers(RunStateChanged(state=RunState.STOPPED, runtime=run.runtime, **about(run)))
+            tell_positions(run.host)
+            return run
+        move(run, RunState.STOPPING, generation=run.generation + 1, nudged_at=timezone.now())
+        tell_browsers(RunStateChanged(state=RunState.STOPPING, runtime=run.runtime, **about(run)))
+        nudge(run.host, StopRun(**wish(run)))
+    return run
+
+
+def do_stop_workshop_runs(workshop: Workshop) -> int:
+    """Stop all: every unfinished run of a workshop. Returns how many were stopped."""
+    runs = list(Run.objects.filter(workshop=workshop, state__in=UNFINISHED_VALUES).exclude(state=RunState.STOPPING.value))
+    for run in runs:
+        do_stop_run(run)
+    return len(runs)
+
+
+def do_extend_workshop_runs(workshop: Workshop) -> int:
+    """More time for every run that can have it. Returns how many got some."""
+    count = 0
+    for run in Run.objects.select_related("workshop").filter(workshop=workshop, state__in=UNFINISHED_VALUES):
+        if can_extend(run):
+            do_extend_run(run)
+            count += 1
+    return count
+
+
+def do_reset_run(run: Run, keep_files: bool = True) -> Run:
+    """All nodes as new. Raises RUN_STATE for a run that is not there. Progress that was made stays made."""
+    with transaction.atomic():
+        run = _locked(run)
+        if run.run_state is not RunState.RESETTING:
+            check_move(run.run_state, RunState.RESETTING)
+        run.generation += 1
+        if run.run_state is RunState.RESETTING:
+            run.save(update_fields=["generation"])
+        else:
+            move(run, RunState.RESETTING, generation=run.generation, host_steps=[])
+        files = None if keep_files else do_reset_files(run, get_lab(run.lab).files)
+        run.program_outcomes.all().delete()
+        run.checks.update(passed=False, observed="", expected="", at=None)
+        revive_declared_terminals(run)
+        tell_browsers(RunStateChanged(state=RunState.RESETTING, runtime=run.runtime, **about(run)))
+        nudge(run.host, reset_command(run, files))
+    return run
+
+
+def do_extend_run(run: Run) -> Run:
+    """More time. Raises RUN_TIME_LIMIT when there is none to give."""
+    with transaction.atomic():
+        run = _locked(run)
+        if not can_extend(run):
+            raise NetlabError(ErrorCode.RUN_TIME_LIMIT)
+        run.deadline = extended_deadline(run)
+        run.warned_at, run.seen_at = None, timezone.now()
+        run.save(update_fields=["deadline", "warned_at", "seen_at"])
+        tell_browsers(TimeChanged(deadline=run.deadline.timestamp(), **about(run)))
+    return run
+
+
+def do_open_step(run: Run, step: str) -> Run:
+    """The attendee looks at this step. Raises STEP_UNKNOWN. Also for a run that has ended: the place is remembered."""
+    spec = run.spec()
+    if spec.step(step) is None:
+        raise NetlabError(ErrorCode.STEP_UNKNOWN, step=step, steps=", ".join(s.id for s in spec.steps))
+    with transaction.atomic():
+        run = _locked(run)
+        run.open_step = step
+        run.save(update_fields=["open_step"])
+        tell_roster(run.workshop_id)
+        if run.run_state in (RunState.RUNNING, RunState.RESETTING):
+            nudge(run.host, OpenStep(step=step, **wish(run)))
+    return run
+
+
+def _locked(run: Run) -> Run:
+    """The row as it is now; nobody else changes it before this transaction ends."""
+    return Run.objects.select_for_update(of=("self",)).select_related("workshop", "attendee__user").get(pk=run.pk)

@@ -1,0 +1,202 @@
+"""The attendee's files: the only writer of RunFile. Every version is kept for a while, and no side loses its work.
+
+The editor writes with the version it began from; a shell's change comes as an event with the version that the host
+knew. Two changes of the same version: the editor's stays, the shell's is put beside it as `NAME.shell`.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from pydantic import TypeAdapter, ValidationError
+
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.ids import FilePath
+from netlab.domain.lifecycle import RunState
+from netlab.runs.choices import FileOrigin
+from netlab.runs.models import Run, RunFile, RunFileVersion
+from netlab.runs.telling import about, nudge, tell_browsers, wish
+from netlab.wire.commands import FILE_BYTES_MAX, FILES_MAX, DeleteFile, LabFile, WriteFile
+from netlab.wire.events import Announcement, FileChanged, FileSaved
+
+VERSIONS_KEPT = 50
+SHELL_SUFFIX = ".shell"
+_path_adapter: TypeAdapter[str] = TypeAdapter(FilePath)
+
+
+def check_path(path: str) -> str:
+    """Raises BAD_INPUT for what cannot be a file under /lab."""
+    try:
+        return _path_adapter.validate_python(path)
+    except ValidationError as error:
+        fix = "Use letters, digits, '.', '_', '-' and '/', at most 120 of them; no part begins with a dot."
+        raise NetlabError(ErrorCode.BAD_INPUT, what=f"{path[:120]!r} cannot be a file's path.", fix=fix) from error
+
+
+def check_content(path: str, content: str) -> None:
+    if len(content.encode(errors="surrogatepass")) > FILE_BYTES_MAX:
+        raise NetlabError(ErrorCode.FILE_TOO_LARGE, path=path, limit_kib=FILE_BYTES_MAX // 1024)
+    if "\0" in content:
+        raise NetlabError(ErrorCode.BAD_INPUT, what=f"{path} holds a zero byte.", fix="Only text can be edited here.")
+
+
+def lab_files(run: Run) -> list[LabFile]:
+    """What /lab should hold."""
+    return [LabFile(path=f.path, content=f.content, version=f.version) for f in run.files.filter(deleted=False)]
+
+
+def do_seed_files(run: Run, starter: dict[str, str], last: Run | None) -> None:
+    """A new run's files: those of the attendee's last run of this lab, else the starter's. Versions go on counting."""
+    rows = []
+    if last is not None:
+        for old in last.files.all():
+            rows.append(RunFile(
+                run=run, path=old.path, version=old.version, browser_version=old.version, content=old.content, size=old.size,
+                origin=old.origin, deleted=old.deleted, changed_at=old.changed_at,
+            ))
+    known = {row.path for row in rows}
+    for path, content in starter.items():
+        if path not in known:
+            rows.append(RunFile(
+                run=run, path=path, version=1, browser_version=1, content=content, size=len(content.encode()), origin=FileOrigin.STARTER,
+            ))
+    files = RunFile.objects.bulk_create(rows)
+    RunFileVersion.objects.bulk_create([
+        RunFileVersion(file=f, version=f.version, content=f.content, origin=f.origin, deleted=f.deleted, at=f.changed_at) for f in files
+    ])
+
+
+def do_write_file(run: Run, path: str, content: str, base_version: int, origin: FileOrigin = FileOrigin.EDITOR) -> RunFile:
+    """Save what the editor holds; `base_version` 0 for a new file. Raises FILE_CONFLICT with what is there now.
+
+    Also for a run that has ended: the files stay the attendee's, the next start takes them along.
+    """
+    check_path(path)
+    check_content(path, content)
+    with transaction.atomic():
+        file = RunFile.objects.select_for_update().filter(run=run, path=path).first()
+        if file is not None and not file.deleted and file.content == content and file.version >= base_version:
+            return file  # said twice, or both sides made the same change
+        if _differs_from_base(file, base_version):
+            assert file is not None
+            raise NetlabError(ErrorCode.FILE_CONFLICT, path=path, version=file.version, content=file.content)
+        _check_room(run, file, path)
+        file = _store(run, file, path, content, origin)
+        _tell_host(run, file)
+    return file
+
+
+def _differs_from_base(file: RunFile | None, base_version: int) -> bool:
+    if file is None or file.deleted:
+        return False  # somebody deleted it meanwhile: what was typed is worth more than that it was gone
+    return file.version != base_version
+
+
+def _check_room(run: Run, file: RunFile | None, path: str) -> None:
+    if (file is None or file.deleted) and run.files.filter(deleted=False).count() >= FILES_MAX:
+        fix = f"Delete one of the {FILES_MAX} files first."
+        raise NetlabError(ErrorCode.BAD_INPUT, what=f"{path} is one file too many.", fix=fix)
+
+
+def do_delete_file(run: Run, path: str, origin: FileOrigin = FileOrigin.EDITOR) -> None:
+    with transaction.atomic():
+        file = RunFile.objects.select_for_update().filter(run=run, path=path, deleted=False).first()
+        if file is None:
+            raise NetlabError(ErrorCode.FILE_UNKNOWN, path=path, paths=", ".join(f.path for f in lab_files(run)))
+        _store(run, file, path, "", origin, deleted=True)
+        if run.run_state in (RunState.RUNNING, RunState.RESETTING):
+            nudge(run.host, DeleteFile(path=path, **wish(run)))
+
+
+def do_shell_change(run: Run, event: FileChanged) -> None:
+    """A file was changed in a shell. Called by the projection, in its transaction."""
+    if event.problem:
+        tell_browsers(Announcement(text=f"{event.path} is not kept: {event.problem}.", **about(run)))
+        return
+    file = RunFile.objects.select_for_update().filter(run=run, path=event.path).first()
+    present = file is not None and not file.deleted
+    if event.content is None:
+        if file is not None and present and not _browser_was_faster(file, event):
+            _store(run, file, event.path, "", FileOrigin.SHELL, deleted=True)
+        elif file is not None and present:
+            _tell_host(run, file)
+        return
+    if file is not None and present and file.content == event.content:
+        return
+    if file is not None and present and _browser_was_faster(file, event):
+        _keep_beside(run, file, event.content)
+        return
+    if not present and run.files.filter(deleted=False).count() >= FILES_MAX:
+        tell_browsers(Announcement(text=f"{event.path} is not kept: a lab has at most {FILES_MAX} files.", **about(run)))
+        return
+    _store(run, file, event.path, event.content, FileOrigin.SHELL)
+
+
+def _browser_was_faster(file: RunFile, event: FileChanged) -> bool:
+    """The shell's change was made without knowing a version that a browser saved.
+
+    Versions that shells made do not count: the host counts those by itself and may be one ahead of us.
+    """
+    return file.browser_version > event.base_version
+
+
+def _keep_beside(run: Run, file: RunFile, content: str) -> None:
+    """The shell's work becomes a file of its own; the editor's stays, and goes to /lab again."""
+    path = (file.path[: 120 - len(SHELL_SUFFIX)]) + SHELL_SUFFIX
+    beside = RunFile.objects.select_for_update().filter(run=run, path=path).first()
+    if beside is None or beside.deleted or beside.content != content:
+        beside = _store(run, beside, path, content, FileOrigin.SHELL, by_browser=True)
+        _tell_host(run, beside)
+        text = f"{file.path} was changed in a shell and in the editor at the same time. The shell's version is in {path}."
+        tell_browsers(Announcement(text=text, **about(run)))
+    _tell_host(run, file)
+
+
+def do_reset_files(run: Run, starter: dict[str, str]) -> list[LabFile]:
+    """The starter's files again, as new versions; other files are deleted. Older versions stay in the history."""
+    with transaction.atomic():
+        rows = {f.path: f for f in RunFile.objects.select_for_update().filter(run=run)}
+        for path, file in rows.items():
+            if path not in starter and not file.deleted:
+                _store(run, file, path, "", FileOrigin.RESET, deleted=True)
+        for path, content in starter.items():
+            known = rows.get(path)
+            if known is None or known.deleted or known.content != content:
+                _store(run, known, path, content, FileOrigin.RESET)
+    return lab_files(run)
+
+
+def _store(
+    run: Run, file: RunFile | None, path: str, content: str, origin: FileOrigin, *, deleted: bool = False, by_browser: bool = False
+) -> RunFile:
+    """The next version of a file, kept in its history and told to browsers."""
+    now: datetime = timezone.now()
+    if file is None:
+        file = RunFile(run=run, path=path, version=0, browser_version=0)
+    file.version += 1
+    if origin != FileOrigin.SHELL or by_browser:
+        file.browser_version = file.version
+    file.content, file.size, file.origin, file.deleted, file.changed_at = content, len(content.encode()), origin, deleted, now
+    file.save()
+    RunFileVersion.objects.create(file=file, version=file.version, content=content, origin=origin, deleted=deleted, at=now)
+    file.versions.filter(version__lte=file.version - VERSIONS_KEPT).delete()
+    told = origin.value if origin != FileOrigin.STARTER else "reset"
+    tell_browsers(FileSaved(path=path, version=file.version, origin=told, deleted=deleted, **about(run)))  # type: ignore[arg-type]
+    return file
+
+
+def _tell_host(run: Run, file: RunFile) -> None:
+    """Not while it is being built: what StartRun did not carry is sent when the run is there."""
+    if run.run_state in (RunState.RUNNING, RunState.RESETTING):
+        nudge(run.host, write_command(run, file))
+
+
+def write_command(run: Run, file: RunFile) -> WriteFile:
+    return WriteFile(file=LabFile(path=file.path, content=file.content, version=file.version), **wish(run))
+
+
+def changed_since_start(run: Run) -> list[RunFile]:
+    """What the last StartRun or ResetRun did not carry in its newest version."""
+    carried = run.start_sent.get("files", {})
+    return [f for f in run.files.all() if carried.get(f.path) != f.version and not (f.deleted and f.path not in carried)]
+

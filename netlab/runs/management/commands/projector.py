@@ -1,0 +1,96 @@
+"""`manage.py projector`: reads the hosts' event streams and writes rows, at least once each, in order, for ever.
+
+Run by supervisord. It stops cleanly on SIGTERM after the event it is at; killed, it begins again with what it had taken.
+A second one waits at the lock until the first is gone: events of one run must not overtake each other.
+"""
+
+import asyncio
+import fcntl
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, close_old_connections
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+
+from netlab.domain.ids import new_bug_id
+from netlab.runs.projection import do_host_event
+from netlab.wire.events import parse_event
+from netlab.wire.streams import WebStreams, connect
+
+log = structlog.get_logger("netlab.projector")
+
+CONSUMER = "projector"
+PAUSE_S = 1.0
+"""Before the next try when Redis or the database is away."""
+
+
+class Command(BaseCommand):
+    help = "Write what hosts tell into the database (runs until stopped)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with take_lock(settings.CONFIG.state_dir / "projector.lock"):
+            asyncio.run(run_until_stopped())
+
+
+def take_lock(path: Path) -> TextIO:
+    """Waits until no other projector of this instance runs; the kernel gives the lock back when we die."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+async def run_until_stopped() -> None:
+    task = asyncio.create_task(project_for_ever())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def project_for_ever() -> None:
+    client = connect(settings.CONFIG.redis_url)
+    streams = WebStreams(client, settings.CONFIG.instance)
+    log.info("projector_ready", hosts=settings.HOST_NAMES)
+    try:
+        while True:
+            try:
+                async for key, entry_id, data in streams.host_events(settings.HOST_NAMES, CONSUMER):
+                    await project_one(f"{key}/{entry_id.decode()}", data)
+                    await streams.ack(key, entry_id)
+            except RedisError as error:
+                log.warning("redis_away", problem=str(error))
+                await asyncio.sleep(PAUSE_S)
+    finally:
+        await client.aclose()
+
+
+async def project_one(entry: str, data: bytes) -> None:
+    """Returns when the event is in the rows, or known never to be: not understood, or met by a bug of ours."""
+    try:
+        event = parse_event(data)
+    except ValidationError as error:
+        log.error("event_not_understood", entry=entry, problem=error.errors(include_url=False)[:1])
+        return
+    while True:
+        try:
+            await sync_to_async(_project)(event, entry)
+            return
+        except OperationalError as error:  # the database is locked or away: this event waits, and all after it
+            log.warning("database_away", problem=str(error))
+            await asyncio.sleep(PAUSE_S)
+        except Exception:  # the process's edge: one event that breaks us must not stop all others for ever
+            log.exception("event_not_projected", bug=new_bug_id(), entry=entry, run=event.run, kind=event.kind)
+            return
+
+
+def _project(event: Any, entry: str) -> None:
+    close_old_connections()
+    do_host_event(event, entry)

@@ -1,0 +1,1 @@
+"""Workshops: which labs, when, how many seats, who teaches, who is here."""
