@@ -2,7 +2,7 @@
 
 RUN := @netlab/install/bootstrap.sh
 
-.PHONY: help up down status password logs test test-fast lint lock bench-start bench-create
+.PHONY: help up down status password logs test test-fast lint lock docs bench-start bench-create
 .DEFAULT_GOAL := help
 
 help:
@@ -20,3 +20,6 @@ up down status password logs lint lock bench-start bench-create:
 # ARGS goes to pytest: make test ARGS='-k terminal'
 test test-fast:
 	$(RUN) $@ $(ARGS)
+
+docs:
+	@.venv/bin/python -m netlab.install.settings_table --write

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netlab.host.kernel.sysctls import WANTED
+
 GRACE_S = 8
 """The kernel frees namespaces and cgroups a moment after their last user has gone."""
 SESSION_VARIABLE = "NETLAB_TEST_SESSION"
@@ -19,11 +21,7 @@ RUN = Path("/run/netlab")
 NETNS = Path("/run/netns")
 BPFFS = Path("/sys/fs/bpf")
 CGROUPS = Path("/sys/fs/cgroup")
-SYSCTLS = (
-    "kernel/dmesg_restrict", "kernel/kptr_restrict", "kernel/io_uring_disabled", "kernel/unprivileged_bpf_disabled",
-    "vm/unprivileged_userfaultfd", "dev/tty/ldisc_autoload", "dev/tty/legacy_tiocsti", "net/ipv4/neigh/default/gc_thresh3",
-    "net/ipv6/neigh/default/gc_thresh3", "net/netfilter/nf_conntrack_max", "net/core/bpf_jit_harden", "kernel/bpf_stats_enabled",
-)
+SYSCTLS = sorted({wanted.name for wanted in WANTED} | {"kernel/bpf_stats_enabled"})
 
 
 @dataclass
@@ -40,7 +38,7 @@ class Look:
 def look() -> Look:
     return Look({
         "namespace": {(_instance_of_name(path.name), path.name) for path in _entries(NETNS)},
-        "run folder": {(path.name, str(path)) for path in _entries(RUN) if path.name != "uid-slots"},
+        "run folder": {(path.name, str(path)) for path in _entries(RUN) if path.is_dir() and path.name != "uid-slots"},
         "uid slot": set(_uid_slots()),
         "mount": set(_mounts()),
         "cgroup": set(_cgroups()),

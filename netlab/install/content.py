@@ -17,7 +17,7 @@ from netlab.install.progress import Step
 from netlab.install.users import WEB_USER
 
 INSTRUCTOR = "instructor"
-DEMO_TITLE = "Demo workshop"
+DATABASE = "netlab.sqlite3"
 PASSWORD_BYTES = 12
 
 
@@ -43,13 +43,14 @@ def manage(step: Step, instance: Instance, folder: Path, *words: str) -> str:
 
 def ensure_database(step: Step, instance: Instance, folder: Path) -> None:
     """Migrate and collect when code or front end have changed, or the database is gone."""
-    stamp = Stamp(instance.stamps_dir / "database")
-    labs = digest_files(walk(TOP / "labs"), TOP)
-    digest = f"{code_folder.digest()} {labs} {BUILD_STAMP.path.read_text().strip()}"
-    if stamp.holds(digest) and any((instance.state_dir / "web").glob("*.sqlite3")):
+    stamp, is_there = Stamp(instance.stamps_dir / "database"), (instance.state_dir / "web" / DATABASE).exists()
+    digest = f"{code_folder.digest()} {BUILD_STAMP.path.read_text().strip()}"
+    if stamp.holds(digest) and is_there:
         step.note = "unchanged"
         return
     stamp.remove()
+    if not is_there:
+        Stamp(instance.stamps_dir / "sign-in").remove()
     step.doing = "migrating the database"
     manage(step, instance, folder, "migrate", "--no-input", "--verbosity", "0")
     step.doing = "collecting static files"
@@ -59,20 +60,26 @@ def ensure_database(step: Step, instance: Instance, folder: Path) -> None:
 
 
 def ensure_sign_in(step: Step, instance: Instance, folder: Path) -> SignIn:
-    """Made once. The file is written before the account, so that no interruption leaves an account whose password nobody has."""
+    """The account is made once; the demo workshop is given the labs that have come since.
+
+    The file is written before the account, so that no interruption leaves an account whose password nobody has.
+    """
     stamp = Stamp(instance.stamps_dir / "sign-in")
+    digest = f"{code_folder.digest()} {digest_files(walk(TOP / 'labs'), TOP)}"
     known = read_sign_in(instance)
-    if known and stamp.holds("made"):
+    if known and known.code and stamp.holds(digest):
         step.note = "unchanged"
         return known
+    is_new = known is None or not stamp.path.exists()
     sign_in = known or SignIn(INSTRUCTOR, secrets.token_urlsafe(PASSWORD_BYTES), "")
-    write_sign_in(instance, sign_in)
-    set_password(step, instance, folder, sign_in)
-    answer = json.loads(manage(step, instance, folder, "make_demo", "--instructor", sign_in.name, "--json"))
+    if is_new:
+        write_sign_in(instance, sign_in)
+        set_password(step, instance, folder, sign_in)
+    answer = json.loads(manage(step, instance, folder, "demo_workshop", "--instructor", sign_in.name, "--json"))
     sign_in = SignIn(sign_in.name, sign_in.password, str(answer["code"]))
     write_sign_in(instance, sign_in)
-    stamp.write("made")
-    step.note = f"made, kept in {instance.sign_in_file}"
+    stamp.write(digest)
+    step.note = f"made, kept in {instance.sign_in_file}" if is_new else "the demo workshop has the labs of now"
     return sign_in
 
 

@@ -26,6 +26,7 @@ def ensure(step: Step) -> None:
         step.note = "unchanged"
         return
     BUILD_STAMP.remove()
+    step.hint = "The front end's sources do not build: look at the errors above, or go back to a version that does."
     step.run(["npm", "run", "build"], cwd=FRONTEND, env=environ)
     BUILD_STAMP.write(sources)
     step.note = "packages installed, built" if installed else "built"

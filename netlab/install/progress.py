@@ -22,6 +22,8 @@ from netlab.install.failure import Failed
 REDRAW_S = 0.2
 PLAIN_LINE_EVERY_S = 10
 TAIL_LINES = 15
+LINE_CHARS = 200
+PLAIN_CHARS = 90
 TITLE_COLUMNS = 34
 KILL_AFTER_S = 10
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -32,6 +34,7 @@ class Step:
 
     def __init__(self, title: str, log: Path) -> None:
         self.title, self.log = title, log
+        self.log_begins = log.stat().st_size
         self.started = time.monotonic()
         self.note = ""
         self.doing = ""
@@ -154,7 +157,7 @@ class Progress:
                 self._line(step, step.doing or "...")
             return
         while not ended.wait(PLAIN_LINE_EVERY_S):
-            self._line(step, step.doing or "...", last=True)
+            self._line(step, (step.doing or "...")[:PLAIN_CHARS], last=True)
 
     def _line(self, step: Step, text: str, last: bool = False) -> None:
         head = f"{self.number:2}/{self.total} {step.title:{TITLE_COLUMNS}} {step.seconds:6.1f} s  "
@@ -174,8 +177,8 @@ class Progress:
         print(f"\nmake {self.command} stopped{where}.\n  What happened: {what}", file=sys.stderr)
         if log is not None and log.exists():
             print(f"  Last lines of {log}:", file=sys.stderr)
-            for line in tail(log, TAIL_LINES):
-                print(f"    | {line}", file=sys.stderr)
+            for line in tail(log, TAIL_LINES, step.log_begins if step and log == step.log else 0):
+                print(f"    | {line[:LINE_CHARS]}", file=sys.stderr)
         print(f"  What to do: {hint or (step.hint if step else '')}", file=sys.stderr, flush=True)
 
 

@@ -43,7 +43,7 @@ def page_answers(instance: Instance, wanted: Resolved) -> str:
     else:
         connection = http.client.HTTPConnection(host, wanted.listen_port, timeout=5)
     try:
-        connection.request("GET", "/sign-in/")
+        connection.request("GET", "/healthz")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return f"no answer ({error})"

@@ -102,6 +102,7 @@ def _check(step: Step, instance: Instance, values: Mapping[str, str]) -> None:
         where = "/etc/netlab.env" if instance.name == "main" else f"/etc/netlab-{instance.name}.env"
         raise Failed(complaint, f"Correct it on the command line or in {where}; docs/operate.md lists every setting.")
     stamp.write(digest)
+    step.note = "checked and written"
 
 
 def _secret_key(instance: Instance) -> str:

@@ -136,7 +136,7 @@ def print_welcome(instance: Instance, wanted: Resolved, tls: Tls, sign_in: conte
 netlab is running ({time.monotonic() - progress.started:.0f} s).
 
   Open           {wanted.public_url}/
-  Join           {wanted.public_url}/join/{sign_in.code}   (the demo workshop, for everybody)
+  Join           {wanted.public_url}/join/{sign_in.code}/   (the demo workshop, for everybody)
   Instructor     name {sign_in.name}, password {sign_in.password}   (kept in {instance.sign_in_file})
 """,
         end="",

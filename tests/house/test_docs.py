@@ -19,14 +19,14 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(FENCE.sub("", page.read_text())):
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(TOP)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in LINK.findall(FENCE.sub("", document.read_text())):
         if "://" in target or target.startswith("mailto:"):
             continue
         name, _, anchor = target.partition("#")
-        file = (page.parent / name).resolve() if name else page
-        assert file.exists(), f"{page.name}: there is no {target}"
+        file = (document.parent / name).resolve() if name else document
+        assert file.exists(), f"{document.name}: there is no {target}"
         if anchor and file.suffix == ".md":
             assert anchor in {_anchor(line) for line in file.read_text().splitlines() if line.startswith("#")}, f"{target}: no such heading"
 
