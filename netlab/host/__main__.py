@@ -26,15 +26,14 @@ def main() -> int:
 def _agent(config: Config, _: argparse.Namespace) -> int:
     from netlab.host.agent.process import Agent, AnotherAgent
 
-    async def run() -> None:
-        await Agent(config).run()
+    async def run() -> bool:
+        return await Agent(config).run()
 
     try:
-        asyncio.run(run())
+        return 0 if asyncio.run(run()) else 1
     except AnotherAgent as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 def _holder(config: Config, _: argparse.Namespace) -> int:
@@ -62,10 +61,9 @@ def _inventory(config: Config, _: argparse.Namespace) -> int:
 
 
 def _probe(config: Config, arguments: argparse.Namespace) -> int:
-    from netlab.host.probe.report import as_json, as_table
+    from netlab.host.probe.__main__ import main as probe
 
-    print(as_json() if arguments.json else as_table())
-    return 0
+    return probe(["--rootfs", str(config.rootfs_dir), *(["--json"] if arguments.json else [])])
 
 
 COMMANDS = {"agent": _agent, "holder": _holder, "clean": _clean, "inventory": _inventory, "probe": _probe}

@@ -34,6 +34,8 @@ from netlab.wire.terminals import SCROLLBACK_BYTES, TerminalMessage, terminal_me
 EVENTS_MAX = 2000
 HOST_EVENTS_MAX = 100_000
 INBOX_MAX = 50_000
+INBOX_BLOCK_MS = 2000
+"""Well below the client's socket timeout (5 s): a read that times out would lose what Redis had just handed over."""
 ENDED_EXPIRE_S = 24 * 3600
 """How long a run's streams outlive their last entry."""
 WATCH_EXPIRE_S = 15
@@ -99,9 +101,8 @@ class Keys:
 
 def connect(url: str) -> "redis.asyncio.Redis":
     """A pool that survives restarts of Redis: commands are retried, sockets checked."""
-    client: redis.asyncio.Redis = redis.asyncio.from_url(
-        url, health_check_interval=15, socket_keepalive=True, retry_on_timeout=True
-    )
+    tcp_only = {} if url.startswith("unix:") else {"socket_keepalive": True}
+    client: redis.asyncio.Redis = redis.asyncio.from_url(url, health_check_interval=15, retry_on_timeout=True, **tcp_only)
     return client
 
 
@@ -187,7 +188,7 @@ class HostStreams:
         key = self.keys.inbox(self.host)
         await _ensure_group(self.client, key, AGENT_GROUP)
         while True:
-            answer = await self.client.xreadgroup(AGENT_GROUP, "agent", {key: ">"}, count=200, block=5000, noack=True)
+            answer = await self.client.xreadgroup(AGENT_GROUP, "agent", {key: ">"}, count=200, block=INBOX_BLOCK_MS, noack=True)
             for _, fields in _entries(answer):
                 message = _parse_inbox(fields)
                 if message is not None:

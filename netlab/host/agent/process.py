@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from netlab.config import Config
@@ -54,8 +53,8 @@ class Agent:
         self._socket = ControlSocket(config, self.runtime)
         self._reporter = HostReporter(config, self._streams, self.runtime)
 
-    async def run(self) -> None:
-        """Until SIGTERM or SIGINT; then lets go without ending any run."""
+    async def run(self) -> bool:
+        """Until SIGTERM or SIGINT; then lets go without ending any run. False: it ended by itself, because a part broke."""
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ending.set)
@@ -67,32 +66,34 @@ class Agent:
         await self.runtime.open()
         await self._socket.open()
         log.info("agent of instance %s serves %s", self.config.instance, self.config.agent_socket)
-        await self._serve(ending)
+        await self._serve(ending, writer)
         await self._close(writer)
+        return ending.is_set()
 
-    async def _serve(self, ending: asyncio.Event) -> None:
+    async def _serve(self, ending: asyncio.Event, writer: asyncio.Task[None]) -> None:
         """All loops, until the end is wanted or one of them breaks: then the agent ends, and is started anew."""
-        loops: list[Coroutine[Any, Any, None]] = [
-            self._bridge.write_counters(), read_inbox(self._streams, self.runtime), follow_watchers(self._streams, self.runtime),
-            self._reporter.keep_telling(), self._keep_deposited(),
-        ]
-        tasks = [asyncio.create_task(loop, name=str(loop)) for loop in loops]
+        loops: dict[str, Coroutine[Any, Any, None]] = {
+            "counters": self._bridge.write_counters(), "inbox": read_inbox(self._streams, self.runtime),
+            "watchers": follow_watchers(self._streams, self.runtime), "report": self._reporter.keep_telling(),
+            "deposits": self._keep_deposited(),
+        }
+        tasks = [writer, *(asyncio.create_task(loop, name=name) for name, loop in loops.items())]
         probe = asyncio.create_task(self._reporter.probe(), name="probe")
         end = asyncio.create_task(ending.wait(), name="end")
         done, _ = await asyncio.wait([*tasks, end], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {end}:
             log.critical("the loop %s ended", task.get_name(), exc_info=task.exception())
-        for task in (*tasks, probe, end):
+        others = [*tasks[1:], probe, end]
+        for task in others:
             task.cancel()
-        await asyncio.gather(*tasks, probe, end, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _close(self, writer: asyncio.Task[None]) -> None:
         await self._socket.close()
         await self.runtime.close()
         await self._sampler.close()
         writer.cancel()
-        with suppress(asyncio.CancelledError):
-            await writer
+        await asyncio.wait({writer})
         await self._bridge.flush(FLUSH_WITHIN_S)
         await self._worker.close()
         await self._client.aclose()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,10 @@ RECORD = Path("/run/netlab/sysctls.json")
 
 def _too_low(now: int, wanted: int) -> bool:
     return now < wanted
+
+
+def _too_high(now: int, wanted: int) -> bool:
+    return now > wanted
 
 
 def _not_same(now: int, wanted: int) -> bool:
@@ -48,6 +52,8 @@ WANTED = (
     Wanted("kernel/kptr_restrict", 1, "kernel addresses are the host's"),
     # 2 can be changed back, 1 cannot
     Wanted("kernel/unprivileged_bpf_disabled", 2, "BPF only with a node's token", lambda now, _: now == 0),
+    # Entries are not charged to the node that makes them; a node cannot raise this.
+    Wanted("net/netfilter/nf_conntrack_max", 16384, "connections of one node must not fill the host's memory", _too_high),
     Wanted("vm/unprivileged_userfaultfd", 0, "makes kernel bugs easier to use", _not_same),
 )
 
@@ -92,14 +98,27 @@ def _living(instances: list[str]) -> list[str]:
 
 @contextmanager
 def _record() -> Iterator[dict[str, Any]]:
-    """The record, locked while it is changed."""
-    RECORD.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    descriptor = os.open(RECORD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """The record, locked while it is changed; the file goes when there is nothing left to put back."""
+    with _locked() as file:
         text = file.read()
         record: dict[str, Any] = json.loads(text) if text else {"instances": [], "before": {}}
         yield record
+        if not record["instances"] and not record["before"]:
+            RECORD.unlink()
+            return
         file.seek(0)
         file.truncate()
         json.dump(record, file)
+
+
+@contextmanager
+def _locked() -> Iterator[TextIO]:
+    """Opened again when its last user has just removed it."""
+    RECORD.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(RECORD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                yield file
+                return

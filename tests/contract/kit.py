@@ -1,0 +1,242 @@
+"""A runtime with everything real around it, and the words in which the contract's tests speak about it."""
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from netlab.config import Config, load_config
+from netlab.domain.ids import new_command_id, new_run_id, new_terminal_id
+from netlab.domain.lab import Isolation, LabSpec, RuntimeName
+from netlab.domain.lifecycle import RunState
+from netlab.host.counters.client import Sampler
+from netlab.host.nodes.sandboxed import SandboxedNodes
+from netlab.host.nsworker.client import NsWorker
+from netlab.host.programs.service import Programs
+from netlab.host.runtimes.namespaces import NamespacesRuntime
+from netlab.wire.commands import Command, CommandBase, LabFile, StartRun, StopRun
+from netlab.wire.counters import CounterSchema
+from netlab.wire.events import Event, EventBase, RunStateChanged
+from netlab.wire.terminals import TerminalAck, TerminalInput, TerminalResize
+
+E = TypeVar("E", bound=EventBase)
+WITHIN_S = 20.0
+
+PASS_C = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("xdp")
+int pass(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def lab(**more: Any) -> LabSpec:
+    """client:eth0 - server:eth0, a terminal on each, one program, one step with two checks."""
+    return LabSpec.model_validate({
+        "id": "contract", "title": "The contract's lab", "summary": "Two nodes and a wire between them.", "topic": "xdp", "minutes": 5,
+        "nodes": [
+            {"name": "client", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1/24"]}]},
+            {"name": "server", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.2/24"]}]},
+        ],
+        "links": [{"ends": ["client:eth0", "server:eth0"]}],
+        "terminals": [{"node": "client"}, {"node": "server", "title": "The server"}],
+        "programs": [{"name": "pass", "source": "pass.bpf.c", "function": "pass", "attach": {"node": "server", "interface": "eth0"}}],
+        "steps": [
+            {"id": "attach", "title": "Attach it", "text": "steps/01.md", "checks": [
+                {"id": "attached", "title": "A program is attached", "probe": {"kind": "xdp", "node": "server", "interface": "eth0"}},
+                {"id": "noted", "title": "A note was made", "probe": {"kind": "file", "path": "note.txt", "contains": "done"}},
+            ]},
+            {"id": "mtu", "title": "Change the MTU", "text": "steps/02.md", "checks": [
+                {"id": "mtu", "title": "The MTU is 1400", "probe": {"kind": "interface", "node": "client", "interface": "eth0", "mtu": 1400}},
+            ]},
+        ],
+        **more,
+    })
+
+
+class Recorder:
+    """An outlet that keeps everything, and can wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.output: defaultdict[str, bytearray] = defaultdict(bytearray)
+        self.first_offset: dict[str, int] = {}
+        self.end_offset: defaultdict[str, int] = defaultdict(int)
+        self.schemas: dict[str, CounterSchema] = {}
+        self.bodies: defaultdict[str, int] = defaultdict(int)
+        self.blobs: dict[str, bytes] = {}
+        self._changed = asyncio.Event()
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+        self._changed.set()
+
+    def terminal_output(self, terminal: str, end_offset: int, data: bytes) -> None:
+        start = end_offset - len(data)
+        assert self.end_offset.setdefault(terminal, start) == start, "offsets neither repeat nor leave gaps"
+        self.first_offset.setdefault(terminal, start)
+        self.end_offset[terminal] = end_offset
+        self.output[terminal] += data
+        self._changed.set()
+
+    def counter_schema(self, schema: CounterSchema) -> None:
+        self.schemas[schema.run] = schema
+        self._changed.set()
+
+    def counters(self, bodies: dict[str, bytes]) -> None:
+        for run in bodies:
+            self.bodies[run] += 1
+        self._changed.set()
+
+    def counter_history(self, bodies: dict[str, bytes]) -> None:
+        pass
+
+    def blob(self, command: str, data: bytes) -> None:
+        self.blobs[command] = data
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], Any], what: str, within_s: float = WITHIN_S) -> Any:
+        """What `condition` returns as soon as that is true."""
+        deadline = time.monotonic() + within_s
+        while not (found := condition()):
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited {within_s} s for {what}; the last events: {self.events[-8:]}"
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), left)
+            except TimeoutError:
+                continue
+        return found
+
+    def of(self, kind: type[E], **fields: Any) -> list[E]:
+        return [cast(E, e) for e in self.events if isinstance(e, kind) and all(getattr(e, k) == v for k, v in fields.items())]
+
+    async def told(self, kind: type[E], *, after: int = 0, within_s: float = WITHIN_S, **fields: Any) -> E:
+        """The first such event from position `after` on."""
+        def first() -> Any:
+            found = (e for e in self.events[after:] if isinstance(e, kind) and all(getattr(e, k) == v for k, v in fields.items()))
+            return next(found, None)
+
+        return cast(E, await self.until(first, f"{kind.__name__} {fields}", within_s))
+
+    async def said(self, terminal: str, what: bytes, *, after: int = 0, within_s: float = WITHIN_S) -> None:
+        """`what` in a terminal's output, from position `after` of what was recorded on."""
+        await self.until(lambda: what in self.output[terminal][after:], f"{what!r} in {bytes(self.output[terminal][-300:])!r}", within_s)
+
+
+class Kit:
+    """A host without Redis: runtime, nodes, sampler, programs, as the agent puts them together."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.out = Recorder()
+
+    async def open(self) -> None:
+        self.worker = NsWorker()
+        await self.worker.start()
+        self.nodes = SandboxedNodes(self.config, self.worker)
+        self.sampler = Sampler(
+            self.config, self.out.counters, self.out.counter_history, self.out.counter_schema, lambda *a: self.runtime.storm(*a),
+        )
+        await self.sampler.open()
+        self.runtime = NamespacesRuntime(
+            self.config, self.nodes, self.sampler, Programs(self.config, self.nodes), self.out, end_offset=self._end_offset,
+        )
+        await self.runtime.open()
+
+    async def close(self) -> None:
+        await self.runtime.close()
+        await self.sampler.close()
+        await self.worker.close()
+
+    async def _end_offset(self, terminal: str) -> int:
+        return self.out.end_offset.get(terminal, 0)
+
+    async def end(self) -> None:
+        """Nothing of this instance may stay, whatever the test has done."""
+        await self.runtime.close()
+        await self.sampler.close()
+        for run in await self.nodes.owned_runs():
+            await self.nodes.remove(run)
+        await self.worker.close()
+
+    async def start(self, spec: LabSpec | None = None, *, files: dict[str, str] | None = None, wait: bool = True, **more: Any) -> "Run":
+        spec = spec or lab()
+        run = Run(self, new_run_id(), [new_terminal_id() for _ in spec.terminals])
+        given = {"pass.bpf.c": PASS_C} if files is None else files
+        await run.send(
+            StartRun, lab=spec, lab_digest="d", files=[LabFile(path=p, content=c, version=1) for p, c in given.items()],
+            runtime=RuntimeName.NAMESPACES, isolation=Isolation.STRANGERS, terminals=run.terminals, **more,
+        )
+        if wait:
+            await run.is_now(RunState.RUNNING)
+        return run
+
+
+class Run:
+    """One run of the kit, and what a test does with it."""
+
+    def __init__(self, kit: Kit, run: str, terminals: list[str]) -> None:
+        self.kit, self.id, self.terminals, self.generation = kit, run, terminals, 1
+
+    def command(self, kind: type[CommandBase], *, generation: int | None = None, **fields: Any) -> Command:
+        return cast(Command, kind(id=new_command_id(), run=self.id, generation=generation or self.generation, **fields))
+
+    async def send(self, kind: type[CommandBase], *, generation: int | None = None, **fields: Any) -> Command:
+        command = self.command(kind, generation=generation, **fields)
+        await self.kit.runtime.handle(command)
+        return command
+
+    async def stop(self) -> None:
+        self.generation += 1
+        await self.send(StopRun)
+        await self.is_now(RunState.STOPPED)
+
+    async def is_now(self, state: RunState, *, after: int = 0) -> RunStateChanged:
+        return await self.kit.out.told(RunStateChanged, run=self.id, state=state, after=after)
+
+    @property
+    def states(self) -> list[RunState]:
+        return [e.state for e in self.kit.out.of(RunStateChanged, run=self.id)]
+
+    def type(self, terminal: str, text: str | bytes) -> None:
+        data = text.encode() if isinstance(text, str) else text
+        self.kit.runtime.terminal(TerminalInput(run=self.id, terminal=terminal, data=data))
+
+    def ack(self, terminal: str, offset: int) -> None:
+        self.kit.runtime.terminal(TerminalAck(run=self.id, terminal=terminal, offset=offset))
+
+    def resize(self, terminal: str, rows: int, cols: int) -> None:
+        self.kit.runtime.terminal(TerminalResize(run=self.id, terminal=terminal, rows=rows, cols=cols))
+
+    async def prompt(self, terminal: str) -> None:
+        await self.kit.out.said(terminal, b"# ")
+
+    async def shell(self, terminal: str, line: str, expect: str) -> None:
+        """Type a line; wait for what it prints. `expect` must not be part of the line itself."""
+        assert expect not in line
+        before = len(self.kit.out.output[terminal])
+        self.type(terminal, line + "\n")
+        await self.kit.out.said(terminal, expect.encode(), after=before)
+        self.ack(terminal, self.kit.out.end_offset[terminal])
+
+
+@contextmanager
+def own_config(state: Path) -> Iterator[Config]:
+    """An instance that nobody else has: its folders go whatever the test has done."""
+    instance = f"ct{secrets.token_hex(2)}"
+    run_dir = Path("/run/netlab") / instance
+    try:
+        yield load_config().model_copy(update={"instance": instance, "run_dir": run_dir, "state_dir": state, "worker_uid": 65534})
+    finally:
+        shutil.rmtree(run_dir, ignore_errors=True)
