@@ -86,7 +86,7 @@ def _xdp_programs(link: Any) -> Iterator[tuple[Mode, int]]:
 
 def _number(value: Any) -> int:
     """pyroute2 names some of the modes and leaves others as numbers."""
-    names = {"xdpdrv": 1, "xdpgeneric": 2, "xdpoffload": 3}
+    names = {"xdp": 1, "xdpgeneric": 2, "xdpoffload": 3}
     return names.get(value, 0) if isinstance(value, str) else int(value or 0)
 
 

@@ -140,7 +140,8 @@ def _detach_xdp(sock: socket.socket, interface: str, found: list[Attachment]) ->
     with IPRoute(use_socket=sock) as route:
         for index in route.link_lookup(ifname=interface):
             for attachment in found:
-                route.link("set", index=index, xdp_fd=-1, xdp_flags=_XDP_FLAGS[attachment.mode])
+                attributes = [("IFLA_XDP_FD", -1), ("IFLA_XDP_FLAGS", _XDP_FLAGS[attachment.mode])]
+                route.link("set", index=index, xdp={"attrs": attributes})
 
 
 def _count(number: int, noun: str) -> str:
