@@ -14,6 +14,8 @@ from netlab.logs import logging_config
 CONFIG = load_config()
 BASE_DIR = Path(__file__).resolve().parent.parent
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+WEB_DIR = CONFIG.state_dir / "web"
+"""What the web user may write; the rest of the state folder is root's."""
 HTTPS = CONFIG.public_url.startswith("https://")
 
 SECRET_KEY = CONFIG.secret_key.get_secret_value()
@@ -97,7 +99,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 LOGIN_URL = "/sign-in/"
 SESSION_COOKIE_NAME = f"netlab_{CONFIG.instance}"  # cookies ignore ports: two netlabs on one machine need two names
-CSRF_COOKIE_NAME = f"netlab_{CONFIG.instance}_csrf"
+CSRF_COOKIE_NAME = f"netlab_{CONFIG.instance}_csrftoken"
 SESSION_COOKIE_AGE = CONFIG.resume_link_days * 86400
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -129,7 +131,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # the largest request is one file of 
 
 # --- static files. The front end's names carry their digest; the rest is small and asked for again after a minute.
 STATIC_URL = "/static/"
-STATIC_ROOT = CONFIG.state_dir / "static"
+STATIC_ROOT = WEB_DIR / "static"
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,13 +1,24 @@
-"""For all tests: what they leave behind fails the session (in `make test`; a part that is run by hand is not held to it)."""
+"""For all tests: a configuration of their own, a real Redis, and nothing left behind.
+
+What is left behind fails the session in `make test`; a part that is run by hand is not held to it.
+"""
 
 import os
+import subprocess
+import time
+from collections.abc import Iterator
 
 import pytest
+import redis
 from _pytest.reports import TestReport
 from _pytest.terminal import TerminalReporter
 
-from tests import leftovers
+from netlab.config import Config, load_config
+from tests import environment, leftovers
 
+environment.set_environment()  # before pytest-django reads the settings: pyproject.toml names none, so it waits for us
+
+REDIS_START_S = 10
 BEFORE = pytest.StashKey[leftovers.Look]()
 
 
@@ -32,3 +43,51 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         where = ("tests/leftovers.py", 0, "left behind")
         report = TestReport("tests/leftovers.py::left_behind", where, {}, "failed", text, "teardown")
         reporter.stats.setdefault("error", []).append(report)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """A Redis of the tests' own, on a unix socket, as `make up` configures one; its URL."""
+    log = (environment.FOLDER / "redis.log").open("w")
+    command = [
+        "redis-server", "--port", "0", "--unixsocket", str(environment.REDIS_SOCKET), "--save", "", "--appendonly", "no",
+        "--maxmemory-policy", "noeviction", "--dir", str(environment.FOLDER), "--daemonize", "no",
+    ]
+    server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _wait_for_redis(server)
+        yield load_config().redis_url
+    finally:
+        server.terminate()
+        server.wait(timeout=REDIS_START_S)
+        log.close()
+
+
+def _wait_for_redis(server: "subprocess.Popen[bytes]") -> None:
+    client = redis.Redis.from_url(load_config().redis_url)
+    deadline = time.monotonic() + REDIS_START_S
+    while True:
+        try:
+            client.ping()
+            client.close()
+            return
+        except redis.exceptions.ConnectionError as error:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((environment.FOLDER / "redis.log").read_text()) from error
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def config(redis_server: str) -> Config:
+    """The configuration that Django, Celery and streams use in this process; its Redis runs."""
+    return load_config()
+
+
+@pytest.fixture
+def clean_redis(redis_server: str) -> Iterator["redis.Redis"]:
+    """The tests' Redis, empty before and after."""
+    client = redis.Redis.from_url(redis_server)
+    client.flushall()
+    yield client
+    client.flushall()
+    client.close()

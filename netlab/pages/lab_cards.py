@@ -10,7 +10,7 @@ from netlab.catalogue.labs import CatalogueLab, get_lab
 from netlab.domain.errors import NetlabError
 from netlab.domain.lab import Isolation, LabSpec, RuntimeName
 from netlab.domain.lifecycle import ENDED, RunState
-from netlab.domain.placement import CanRun
+from netlab.domain.placement import Placement
 from netlab.runs.hosts import can_run_here, choose_host
 from netlab.runs.models import CheckState, Run
 from netlab.runs.telling import host_report
@@ -52,7 +52,7 @@ class LabCard:
     lab: CatalogueLab | None = None
     problem: str = ""
     """Why there is nothing to start: the lab's folder is broken or gone."""
-    can_run: CanRun = field(default_factory=lambda: CanRun(True, RuntimeName.NAMESPACES))
+    can_run: Placement = field(default_factory=lambda: Placement(True, RuntimeName.NAMESPACES, Isolation.STRANGERS))
     run: Run | None = None
     progress: Progress = field(default_factory=Progress)
 

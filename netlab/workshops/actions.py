@@ -4,7 +4,6 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils import timezone
 
 from netlab.accounts.actions import clean_name
@@ -16,18 +15,19 @@ from netlab.workshops.choices import WorkshopState
 from netlab.workshops.codes import hash_code, join_code, resume_link
 from netlab.workshops.models import SEATS_MAX, TITLE_CHARS_MAX, Attendee, Workshop, WorkshopLab
 
+ID_RANDOM_CHARS = 7
 TOUCH_EVERY = timedelta(seconds=30)
 """seen_at is for people who look at a roster; finer would be a write per request."""
 
 
 def do_create_workshop(
     instructor: User, title: str, *, labs: list[str] | None = None, seats: int = 30, isolation: Isolation = Isolation.STRANGERS,
-    opens_at: datetime | None = None, closes_at: datetime | None = None,
+    opens_at: datetime | None = None, closes_at: datetime | None = None, workshop_id: str = "",
 ) -> Workshop:
-    """A draft. Raises BAD_INPUT, LAB_UNKNOWN."""
+    """A draft, with an id of its own unless one is given. Raises BAD_INPUT, LAB_UNKNOWN."""
     if not instructor.teaches:
         raise NetlabError(ErrorCode.NOT_ALLOWED, what="make workshops")
-    workshop = Workshop(id="w" + "".join(secrets.choice(CROCKFORD) for _ in range(7)))
+    workshop = Workshop(id=workshop_id or "w" + "".join(secrets.choice(CROCKFORD) for _ in range(ID_RANDOM_CHARS)))
     _set_fields(workshop, title, seats, isolation, opens_at, closes_at)
     workshop.join_code_hash = hash_code(join_code(workshop.id, workshop.code_generation))
     with transaction.atomic():
@@ -131,6 +131,3 @@ def do_touch(attendee: Attendee) -> None:
         Attendee.objects.filter(pk=attendee.pk).update(seen_at=now)
         attendee.seen_at = now
 
-
-def request_user(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None

@@ -35,7 +35,7 @@ class Command(BaseCommand):
     help = "Write what hosts tell into the database (runs until stopped)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with take_lock(settings.CONFIG.state_dir / "projector.lock"):
+        with take_lock(settings.WEB_DIR / "projector.lock"):
             asyncio.run(run_until_stopped())
 
 

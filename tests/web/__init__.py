@@ -1,0 +1,1 @@
+"""Tests of the web side: rows, REST, queue, projection; with a real Redis and a real SQLite."""
