@@ -38,6 +38,8 @@ IP_PREFIX = "nlbench"
 MININET_PYTHON = "/usr/bin/python3"
 FREED_WAIT_S = 10.0
 LABS_AT_ONCE = 10
+SETTLE_S = 0.3
+"""Between two of them, so that none pays for what the kernel still has to free of the one before."""
 
 
 @dataclass
@@ -70,7 +72,9 @@ def chain(count: int) -> ResolvedLab:
         VethLink(ends=(EndSpec(node=f"n{i}", interface="eth1"), EndSpec(node=f"n{i + 1}", interface="eth0")))
         for i in range(count - 1)
     ]
-    spec = LabSpec.model_construct(id="chain", title="Chain", summary="", topic=Topic.BASICS, minutes=1, nodes=nodes, links=links, steps=[])
+    spec = LabSpec.model_construct(
+        id="chain", title="Chain", summary="", topic=Topic.BASICS, minutes=1, nodes=nodes, links=links, steps=[]
+    )
     return resolve(spec)
 
 
@@ -204,9 +208,13 @@ async def measure(sizes: list[int], rounds: int, rootfs: Path) -> Times:
             for size in (2, *sizes):  # the first of each warms up
                 for number in range(rounds if size != 2 else 1):
                     print(f"chain of {size}, round {number + 1}", file=sys.stderr, flush=True)
+                    await asyncio.sleep(SETTLE_S)
                     await netlab_chain(times, "engine", plain, Isolation.PRIVATE, size, witness)
+                    await asyncio.sleep(SETTLE_S)
                     ip_chain(times, size, witness)
+                    await asyncio.sleep(SETTLE_S)
                     await netlab_chain(times, "sandboxed", sandboxed, Isolation.STRANGERS, size, witness)
+                    await asyncio.sleep(SETTLE_S)
                     mininet_chain(times, size)
             await starts(times, sandboxed, rounds)
         finally:

@@ -72,9 +72,9 @@ class NodesBase:
     # shared steps -------------------------------------------------------------------------------------------------------
 
     async def _make_run(self, mark: Mark, op: str = "make_run", **more: Any) -> RunDir:
-        """What a run of this name left behind goes first. The mark is written again, complete, when all is built."""
+        """What a run of this name left behind goes first. A mark that is not complete is written again when all is built."""
         arguments = {
-            "mark": asdict(mark), "uid": mark.uid_base, "lab_mb": LAB_MB, "lab_inodes": LAB_INODES,
+            "mark": None if mark.complete else asdict(mark), "uid": mark.uid_base, "lab_mb": LAB_MB, "lab_inodes": LAB_INODES,
             "shared": mark.kind == SANDBOXED, **more,
         }
         try:

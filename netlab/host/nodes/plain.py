@@ -8,7 +8,7 @@ import os
 import struct
 import termios
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict
 
 from netlab.config import Config
 from netlab.domain.errors import ErrorCode, NetlabError
@@ -41,10 +41,11 @@ class PlainNodes(NodesBase):
     async def create(self, run: str, lab: ResolvedLab, isolation: Isolation, steps: Steps) -> RunNodes:
         names = tuple(node.name for node in lab.nodes)
         steps.undo(f"nodes of {run}", lambda: self.remove(run))
-        mark = Mark(self._instance, run, PLAIN, isolation.value, 0, names, names if self._bpffs else ())
+        mark = Mark(self._instance, run, PLAIN, isolation.value, 0, names, names if self._bpffs else (), complete=True)
         async with steps.step("namespaces", f"Create {count_of(names, 'node')} and {count_of(lab.links, 'link')}"):
-            place = await self._make_run(mark, "build_plain", nodes=names, bpffs=self._bpffs, topology=wires.topology(lab))
-        replace(mark, complete=True).write(place)
+            await self._make_run(
+                mark, "build_plain", nodes=names, bpffs=self._bpffs, topology=wires.topology(lab), complete_mark=asdict(mark)
+            )
         return self._nodes(mark, lab)
 
     async def adopt(self, run: str, lab: ResolvedLab) -> RunNodes | None:

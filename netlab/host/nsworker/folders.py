@@ -38,10 +38,10 @@ def ensure_shared_runs(base: Path) -> bool:
     return True
 
 
-def make_run(base: Path, run: str, mark: dict[str, Any], uid: int, lab_mb: int, lab_inodes: int, shared: bool) -> bool:
+def make_run(base: Path, run: str, mark: dict[str, Any] | None, uid: int, lab_mb: int, lab_inodes: int, shared: bool) -> bool:
     """The run's folder with its mark, /lab and a place for each node. Raises FileExistsError when the run is there.
 
-    True when the runs' shared tmpfs is new.
+    Without a mark the folder's name alone says whose it is, until `write_mark`. True when the runs' shared tmpfs is new.
     """
     runs = base / "runs"
     if not runs.is_dir():
@@ -52,12 +52,18 @@ def make_run(base: Path, run: str, mark: dict[str, Any], uid: int, lab_mb: int, 
     place = RunDir(base, run)
     os.mkdir(place.path, WALKED_MODE)
     syscalls.mount("netlab", place.path, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=0711,size={RUN_TMPFS_MB}m")
-    place.mark.write_text(json.dumps(mark))
+    if mark is not None:
+        write_mark(place, mark)
     os.mkdir(place.lab)
     options = f"size={lab_mb}m,nr_inodes={lab_inodes},uid={uid},gid={uid},mode=0755"
     syscalls.mount("lab", place.lab, "tmpfs", MS_NOSUID | MS_NODEV, options)
     os.mkdir(place.path / "nodes", WALKED_MODE)
     return new
+
+
+def write_mark(place: RunDir, mark: dict[str, Any]) -> None:
+    with open(place.mark, "x") as file:
+        json.dump(mark, file)
 
 
 def name_netns(instance: str, run: str, node: str, target: Path) -> None:
@@ -80,39 +86,38 @@ def unname_netns(instance: str, run: str, node: str = "") -> None:
 
 
 def remove_run(base: Path, instance: str, run: str) -> bool:
-    """Unmount and delete all of the run that has a path. True when it was the last one and the runs' folder went too."""
-    place = RunDir(base, run)
+    """Unmount and delete all of the run that has a path. True when it was the instance's last."""
+    place = str(RunDir(base, run).path)
     unname_netns(instance, run)
-    unmount_all(place.path)
+    unmount_all(place)
     try:
-        os.rmdir(place.path)
+        os.rmdir(place)
     except FileNotFoundError:
         pass
     except OSError:  # a create that was killed before it mounted
-        shutil.rmtree(place.path)
-    return remove_runs_if_empty(base)
+        shutil.rmtree(place)
+    return _remove_shared_runs_if_empty(f"{base}/runs")
 
 
-def remove_runs_if_empty(base: Path) -> bool:
-    runs = base / "runs"
+def _remove_shared_runs_if_empty(runs: str) -> bool:
     try:
         if os.listdir(runs):
             return False
     except FileNotFoundError:
         return True
     unmount_all(runs)
-    os.rmdir(runs)
-    with suppress(OSError):
-        os.rmdir(NAMED_NETNS_DIR)  # only when we were the only ones who used it
     return True
 
 
-def unmount_all(path: Path) -> None:
+def unmount_all(path: str) -> None:
     """As often as something is mounted on it: a create that was killed may have been repeated."""
     for _ in range(MOUNTED_TIMES_MAX):
-        if not os.path.ismount(path):
-            return
-        syscalls.unmount(path)
+        try:
+            syscalls.unmount(path)
+        except OSError as nothing:
+            if nothing.errno in (errno.EINVAL, errno.ENOENT):
+                return
+            raise
 
 
 def remove_node_mounts(base: Path, instance: str, run: str, node: str) -> None:
