@@ -76,7 +76,7 @@ export function rateAt(ring: SampleRing, counters: readonly number[], time: numb
   for (const counter of counters) {
     const change = ring.valueAt(now, counter) - ring.valueAt(before, counter);
     // a node that was made anew counts from 0 again: no packets came back
-    sum += change < 0 ? 0 : change;
+    sum += Math.max(0, change);
   }
   return sum / windowS;
 }

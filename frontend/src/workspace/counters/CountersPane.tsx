@@ -85,8 +85,12 @@ function ChartWithTable({ series, caption }: { series: Series[]; caption: string
   return (
     <div className="chart-row">
       <div className="chart" ref={chart} aria-hidden="true" />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable with the keyboard */}
-      <div className="chart-table" tabIndex={0} role="region" aria-label={caption}>
+      <section
+        className="chart-table"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable with the keyboard
+        tabIndex={0}
+        aria-label={caption}
+      >
         <table>
           <caption className="visually-hidden">{caption}</caption>
           <thead className="visually-hidden">
@@ -119,7 +123,7 @@ function ChartWithTable({ series, caption }: { series: Series[]; caption: string
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </div>
   );
 }

@@ -109,7 +109,7 @@ function Problems({ problems, desk }: { problems: readonly Diagnostic[]; desk: E
 function VerifierLog({ log, path, desk }: { log: readonly VerifierLine[]; path: string; desk: EditorDesk }) {
   const file = path || desk.state.path;
   return (
-    <div className="result-list log" role="region" aria-label="Verifier log">
+    <section className="result-list log" aria-label="Verifier log">
       {log.map((piece, index) => {
         const lines = piece.text.split("\n").length;
         return (
@@ -126,6 +126,6 @@ function VerifierLog({ log, path, desk }: { log: readonly VerifierLine[]; path: 
           </details>
         );
       })}
-    </div>
+    </section>
   );
 }

@@ -30,7 +30,7 @@ export function Instructions() {
     steps.findIndex((step) => step.id === open),
   );
   const step = steps[at];
-  const scroller = useRef<HTMLDivElement>(null);
+  const scroller = useRef<HTMLElement>(null);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new step begins at its top
   useEffect(() => {
@@ -62,17 +62,16 @@ export function Instructions() {
           {done}/{steps.length}
         </span>
       </nav>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable with the keyboard */}
-      <div
+      <section
         className="step-scroll"
         ref={scroller}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable with the keyboard
         tabIndex={0}
-        role="region"
         aria-label={`Step ${at + 1}: ${step.title}`}
       >
         <StepText step={step} />
         <Checks step={step} states={states[step.id]} live={live} />
-      </div>
+      </section>
       <div className="step-buttons">
         <button type="button" disabled={at === 0} onClick={() => toStep(at - 1)}>
           ← Previous

@@ -8,6 +8,7 @@ import { Terminal as Xterm } from "@xterm/xterm";
 import type { ConnectionState } from "../../live/socket";
 import { socketUrl } from "../../live/socket";
 import { TerminalConnection } from "../../live/terminal";
+import { isTerminalAnswer } from "../../live/terminal_answers";
 import { onThemeChange, token } from "../../ui/theme";
 import { hasHardwareWebgl } from "./webgl";
 import { documentForTerminals } from "./xterm_csp";
@@ -15,11 +16,6 @@ import { terminalTheme } from "./xterm_theme";
 
 const FONT_PX = 13;
 const SCROLLBACK_LINES = 5_000;
-/** What xterm answers to a program's questions (position, attributes, colours): not something that was typed. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal answers begin with Escape
-const ANSWER =
-  /^(\x1b\[[?>]?[\d;]*[cRn]|\x1b\][\d;]+[^\x07\x1b]*(\x07|\x1b\\)|\x1bP[^\x1b]*\x1b\\|\x1b\[\??[\d;]*\$y)+$/;
-
 export interface TerminalViewHandlers {
   onConnection(state: ConnectionState): void;
   onClosed(reason: string): void;
@@ -67,7 +63,7 @@ export class TerminalView {
       handlers,
     );
     this.xterm.onData((text) => {
-      if (this.connection.replaying && ANSWER.test(text)) return;
+      if (this.connection.replaying && isTerminalAnswer(text)) return;
       this.connection.input(this.encoder.encode(text));
     });
     this.xterm.onBinary((text) => this.connection.input(Uint8Array.from(text, (c) => c.charCodeAt(0))));

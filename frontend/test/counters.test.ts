@@ -1,0 +1,184 @@
+import { encode } from "@msgpack/msgpack";
+import { describe, expect, it } from "vitest";
+import type { CounterSchema } from "../src/api/types";
+import { CounterStore } from "../src/live/counters";
+import { DELTA, decodeFrame, type Frame, FULL } from "../src/live/frames";
+import { rateAt, SampleRing } from "../src/live/ring";
+
+describe("SampleRing", () => {
+  it("keeps the newest rows only", () => {
+    const ring = new SampleRing(2, 4);
+    for (let t = 1; t <= 10; t++) ring.push(t, [t, t * 10]);
+    expect(ring.length).toBe(4);
+    expect([0, 1, 2, 3].map((row) => [ring.timeAt(row), ring.valueAt(row, 1)])).toEqual([
+      [7, 70],
+      [8, 80],
+      [9, 90],
+      [10, 100],
+    ]);
+  });
+
+  it("refuses rows that are not newer", () => {
+    const ring = new SampleRing(1, 4);
+    expect(ring.push(5, [1])).toBe(true);
+    expect(ring.push(5, [2])).toBe(false);
+    expect(ring.push(4, [3])).toBe(false);
+    expect(ring.length).toBe(1);
+  });
+
+  it("finds the row that holds at a time", () => {
+    const ring = new SampleRing(1, 8);
+    for (const t of [1, 2, 4]) ring.push(t, [t]);
+    expect([0.5, 1, 3.9, 4, 99].map((t) => ring.rowAt(t))).toEqual([-1, 0, 1, 2, 2]);
+  });
+});
+
+describe("rateAt", () => {
+  it("is the change in the window, also when nothing was sent because nothing changed", () => {
+    const ring = new SampleRing(1, 100);
+    ring.push(0, [100]);
+    ring.push(10, [105]); // nothing was said for ten seconds: the five packets came just now
+    expect(rateAt(ring, [0], 9.9, 1)).toBe(0);
+    expect(rateAt(ring, [0], 10, 1)).toBe(5);
+    expect(rateAt(ring, [0], 11.5, 1)).toBe(0);
+  });
+
+  it("adds up counters, and a counter that starts anew gives no negative packets", () => {
+    const ring = new SampleRing(2, 10);
+    ring.push(0, [1000, 5]);
+    ring.push(1, [3, 9]);
+    expect(rateAt(ring, [0, 1], 1, 1)).toBe(4);
+  });
+
+  it("is unknown before the first row and across a hole", () => {
+    const ring = new SampleRing(1, 10);
+    ring.push(5, [1]);
+    expect(rateAt(ring, [0], 5, 1)).toBeNaN();
+    ring.pushUnknown(6);
+    ring.push(20, [500]);
+    expect(rateAt(ring, [0], 20.5, 1)).toBeNaN();
+    expect(rateAt(ring, [0], 21, 1)).toBe(0);
+  });
+});
+
+describe("decodeFrame", () => {
+  it("reads what the server packs, with values beyond 32 bits", () => {
+    const frame = decodeFrame(encode([FULL, 3, 17, 1_800_000_000.25, [0, 1, 2 ** 40, 2 ** 52]]));
+    expect(frame).toEqual({
+      kind: 0,
+      schemaVersion: 3,
+      number: 17,
+      sampledAt: 1_800_000_000.25,
+      values: [0, 1, 2 ** 40, 2 ** 52],
+    });
+  });
+
+  it("reads the bytes that Python's msgpack writes", () => {
+    // msgpack.packb([1, 2, 3, 1.5, [0, 7, 2, 4294967296]])
+    const packed = "95010203cb3ff8000000000000940007" + "02cf0000000100000000";
+    expect(decodeFrame(Buffer.from(packed, "hex"))?.values).toEqual([0, 7, 2, 4294967296]);
+  });
+
+  it.each([
+    [new Uint8Array([0xc1])],
+    [encode("x")],
+    [encode([0, 1, 2])],
+    [encode([7, 1, 1, 1, []])],
+    [new Uint8Array(0)],
+  ])("refuses %j", (bytes) => expect(decodeFrame(bytes as Uint8Array)).toBeNull());
+});
+
+const SCHEMA: CounterSchema = {
+  run: "r1",
+  version: 1,
+  counters: [
+    { node: "a", object: "eth0", kind: "interface", name: "rx_packets", unit: "packets", derived: false },
+    { node: "b", object: "eth0", kind: "interface", name: "rx_packets", unit: "packets", derived: false },
+  ],
+};
+const frame = (kind: 0 | 1, number: number, sampledAt: number, values: number[], schemaVersion = 1): Frame => ({
+  kind,
+  schemaVersion,
+  number,
+  sampledAt,
+  values,
+});
+
+function store() {
+  const clock = { s: 0 };
+  const made = new CounterStore(() => clock.s);
+  made.setSchema(SCHEMA);
+  return { made, clock };
+}
+
+describe("CounterStore", () => {
+  it("adds differences to the full sample", () => {
+    const { made } = store();
+    expect(made.take(frame(FULL, 1, 10, [5, 50]))).toBe("taken");
+    expect(made.take(frame(DELTA, 2, 10.1, [1, 3]))).toBe("taken");
+    expect(made.take(frame(DELTA, 3, 10.2, [0, 1, 1, 1]))).toBe("taken");
+    expect([made.latest(0), made.latest(1)]).toEqual([6, 54]);
+  });
+
+  it("asks for a full frame after a gap and goes on with it", () => {
+    const { made } = store();
+    made.take(frame(FULL, 1, 10, [5, 50]));
+    expect(made.take(frame(DELTA, 3, 10.2, [0, 1]))).toBe("need_full");
+    expect(made.latest(0)).toBe(5);
+    expect(made.take(frame(FULL, 4, 10.3, [9, 59]))).toBe("taken");
+    expect(made.take(frame(DELTA, 5, 10.4, [0, 1]))).toBe("taken");
+    expect(made.latest(0)).toBe(10);
+  });
+
+  it("does not believe a frame of a schema that it does not have, nor one that does not fit", () => {
+    const { made } = store();
+    expect(made.take(frame(FULL, 1, 10, [5, 50, 500], 2))).toBe("need_full");
+    expect(made.take(frame(FULL, 1, 10, [5]))).toBe("need_full");
+    made.take(frame(FULL, 1, 10, [5, 50]));
+    expect(made.take(frame(DELTA, 2, 10.1, [7, 1]))).toBe("need_full");
+  });
+
+  it("puts history before the live values", () => {
+    const { made } = store();
+    for (let t = 0; t < 60; t++) made.take(frame(FULL, 0, t, [t, 2 * t]));
+    expect(made.take(frame(DELTA, 77, 60.1, [0, 1]))).toBe("need_full");
+    made.take(frame(FULL, 78, 60.2, [60, 120]));
+    expect(made.rate([0], 30)).toBe(1);
+    expect(made.rate([1], 30)).toBe(2);
+    expect(made.ring.length).toBe(61);
+  });
+
+  it("carries the host's time on while the lab is quiet", () => {
+    const { made, clock } = store();
+    made.take(frame(FULL, 1, 1000, [5, 50]));
+    clock.s = 7;
+    expect(made.now()).toBe(1007);
+    expect(made.rate([0], made.now())).toBe(0);
+  });
+
+  it("does not invent values for the time of a lost connection", () => {
+    const { made, clock } = store();
+    made.take(frame(FULL, 1, 1000, [5, 50]));
+    clock.s = 2;
+    made.interrupted();
+    expect(made.rate([0], 1002.5)).toBeNaN();
+    expect(made.take(frame(DELTA, 2, 1003, [0, 1]))).toBe("need_full");
+    made.take(frame(FULL, 9, 1010, [900, 50]));
+    expect(made.rate([0], 1010.5)).toBeNaN();
+    expect(made.rate([0], 1011)).toBe(0);
+  });
+
+  it("starts anew with another topology", () => {
+    const { made } = store();
+    let told = 0;
+    made.onSchema(() => {
+      told += 1;
+    });
+    made.take(frame(FULL, 1, 10, [5, 50]));
+    made.setSchema(SCHEMA);
+    expect(told).toBe(0);
+    made.setSchema({ ...SCHEMA, version: 2 });
+    expect(told).toBe(1);
+    expect(made.ring.length).toBe(0);
+  });
+});
