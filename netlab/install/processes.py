@@ -6,6 +6,7 @@ unix socket, so answers are numbers and fields, never text to be matched.
 
 import http.client
 import os
+import resource
 import signal
 import socket
 import time
@@ -22,22 +23,26 @@ from netlab.install.progress import Step
 from netlab.install.users import WEB_USER, WORKER_USER
 
 RUNNING = 20
+STOPPING = 40
 FATAL = 200
 """supervisor.states.ProcessStates."""
 STOP_WAIT_S = 20
+ORDER = {"redis": 10, "holder": 20, "agent": 30, "web": 50}
+ORDER_OF_THE_REST = 40
+"""When a process is started; in reverse when it is stopped."""
+DESCRIPTORS = 65536
+"""Wanted for every process; as many as the machine's hard limit allows."""
 KEPT_ON_UPDATE = {"redis", "holder"}
 """Restarted by `make down` alone: messages wait in one, shells live in the other."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One process. `order` is when it is started, and in reverse when it is stopped."""
+    """One process: what it is called, how it is started, as whom."""
 
     name: str
     command: str
     user: str
-    order: int
-    stop_wait_s: int = STOP_WAIT_S
 
 
 def programs(
@@ -45,40 +50,29 @@ def programs(
 ) -> list[Program]:
     python = f"{code}/.venv/bin/python"
     celery = f"{python} -m celery --quiet -A"
-    worker = "worker --loglevel INFO --without-gossip --without-mingle"
-    host, port = listen
+    worker = "worker --without-gossip --without-mingle --loglevel"
     secure = f" --ssl-certfile {tls.certificate} --ssl-keyfile {tls.key}" if tls.certificate else ""
     web = (
-        f"{python} -m uvicorn netlab.asgi:application --host {host} --port {port}{secure} --workers {web_processes}"
+        f"{python} -m uvicorn netlab.asgi:application --host {listen[0]} --port {listen[1]}{secure} --workers {web_processes}"
         " --ws websockets-sansio --loop uvloop --ws-per-message-deflate false --ws-max-size 131072 --ws-ping-interval 20"
-        " --no-access-log --no-proxy-headers --no-server-header --timeout-graceful-shutdown 3"
+        " --no-access-log --no-proxy-headers --no-server-header --lifespan off --timeout-graceful-shutdown 3"
     )
-    return [
-        Program("redis", f"/usr/bin/redis-server {instance.state_dir}/redis.conf", WEB_USER, 10),
-        Program("holder", f"{python} -m netlab.host holder", "root", 20),
-        Program("agent", f"{python} -m netlab.host agent", "root", 30),
-        Program("projector", f"{python} manage.py projector", WEB_USER, 40),
-        Program("sweeper", f"{celery} netlab.celery {worker} -Q sweeps -n sweeps@{host_name} --pool solo", WEB_USER, 40),
-        Program(
-            "beat",
-            f"{celery} netlab.queue.app beat --loglevel INFO --schedule {instance.state_dir}/web/beat --pidfile=",
-            WEB_USER,
-            40,
+    control, work = f"host.{host_name}.control", f"host.{host_name}.work"
+    commands = {
+        "redis": (f"/usr/bin/redis-server {instance.state_dir}/redis.conf", WEB_USER),
+        "holder": (f"{python} -m netlab.host holder", "root"),
+        "agent": (f"{python} -m netlab.host agent", "root"),
+        "projector": (f"{python} manage.py projector", WEB_USER),
+        # they have a message every two seconds: only what goes wrong is worth a line
+        "sweeper": (f"{celery} netlab.celery {worker} WARNING -Q sweeps -n sweeps@{host_name} --pool solo", WEB_USER),
+        "beat": (
+            f"{celery} netlab.queue.app beat --loglevel WARNING --schedule {instance.state_dir}/web/beat --pidfile=", WEB_USER
         ),
-        Program(
-            "worker-control",
-            f"{celery} netlab.queue.app {worker} -Q host.{host_name}.control -n control@{host_name} -c 2",
-            WORKER_USER,
-            40,
-        ),
-        Program(
-            "worker-work",
-            f"{celery} netlab.queue.app {worker} -Q host.{host_name}.work -n work@{host_name} -c 2",
-            WORKER_USER,
-            40,
-        ),
-        Program("web", web, WEB_USER, 50),
-    ]
+        "worker-control": (f"{celery} netlab.queue.app {worker} INFO -Q {control} -n control@{host_name} -c 2", WORKER_USER),
+        "worker-work": (f"{celery} netlab.queue.app {worker} INFO -Q {work} -n work@{host_name} -c 2", WORKER_USER),
+        "web": (web, WEB_USER),
+    }
+    return [Program(name, *rest) for name, rest in commands.items()]
 
 
 def write_configuration(instance: Instance, code: Path, wanted: list[Program]) -> str:
@@ -120,7 +114,7 @@ logfile_backups=2
 childlogdir={log}
 identifier=netlab-{instance.name}
 umask=027
-minfds=65536
+minfds={min(DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])}
 
 [unix_http_server]
 file={instance.supervisor_socket}
@@ -140,11 +134,11 @@ command={program.command.replace("%", "%%")}
 directory={code}
 user={program.user}
 environment=NETLAB_ENV_FILE="{settings}",HOME="/nonexistent",USER="{program.user}",PYTHONUNBUFFERED="1"
-priority={program.order}
+priority={_order(program.name)}
 autorestart=true
 startsecs=2
 startretries=10
-stopwaitsecs={program.stop_wait_s}
+stopwaitsecs={STOP_WAIT_S}
 killasgroup=true
 redirect_stderr=true
 stdout_logfile={instance.log_dir}/{program.name}.log
@@ -225,21 +219,26 @@ def refresh(instance: Instance, restart: bool) -> None:
 
 
 def stop(step: Step, instance: Instance) -> None:
-    """Stop everything in reverse order, then whatever no supervisord looks after any more."""
+    """Stop everything, last started first, then whatever no supervisord looks after any more."""
     api = supervisor(instance)
     if api:
         pid = int(api.getPID())
-        for info in sorted(api.getAllProcessInfo(), key=lambda info: -_order(info["name"])):
-            step.doing = f"stopping {info['name']}"
-            with suppress(xmlrpc.client.Fault):  # it did not run
-                api.stopProcess(info["name"])
+        names = [info["name"] for info in api.getAllProcessInfo()]
+        for order in sorted({_order(name) for name in names}, reverse=True):
+            stopping = [name for name in names if _order(name) == order]
+            for name in stopping:
+                with suppress(xmlrpc.client.Fault):  # it did not run
+                    api.stopProcess(name, False)
+            while still := [name for name in stopping if api.getProcessInfo(name)["state"] in (RUNNING, STOPPING)]:
+                step.doing = f"stopping {', '.join(still)}"
+                time.sleep(0.05)
         api.shutdown()
         _wait_gone([pid], STOP_WAIT_S)
     stop_orphans(instance)
 
 
 def _order(name: str) -> int:
-    return {"redis": 10, "holder": 20, "agent": 30, "web": 50}.get(name, 40)
+    return ORDER.get(name, ORDER_OF_THE_REST)
 
 
 def stop_orphans(instance: Instance) -> None:

@@ -28,7 +28,8 @@ def test_links_lead_somewhere(document: Path) -> None:
         file = (document.parent / name).resolve() if name else document
         assert file.exists(), f"{document.name}: there is no {target}"
         if anchor and file.suffix == ".md":
-            assert anchor in {_anchor(line) for line in file.read_text().splitlines() if line.startswith("#")}, f"{target}: no such heading"
+            headings = {_anchor(line) for line in file.read_text().splitlines() if line.startswith("#")}
+            assert anchor in headings, f"{target}: no such heading"
 
 
 def _anchor(heading: str) -> str:
@@ -44,7 +45,8 @@ def test_a_setting_says_what_it_is_for(name: str) -> None:
 
 
 def test_the_manual_has_the_table_of_settings() -> None:
-    table = subprocess.run([sys.executable, "-m", "netlab.install.settings_table"], cwd=TOP, capture_output=True, text=True, check=True)
+    words = [sys.executable, "-m", "netlab.install.settings_table"]
+    table = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=True)
     assert table.stdout in (TOP / "docs" / "operate.md").read_text(), "run: make docs"
 
 

@@ -25,7 +25,8 @@ beyond it a bug ends one thing and is logged, instead of ending everybody's."""
 def test_a_module_is_short_and_says_what_it_is(path: Path) -> None:
     text = (TOP / path).read_text()
     assert text.count("\n") <= LINES_MAX, f"{path} has more than {LINES_MAX} lines: split it by what it is about"
-    assert not text or ast.get_docstring(ast.parse(text)), f"{path} has no docstring: what is it, who calls it, what does it never do?"
+    has_docstring = ast.get_docstring(ast.parse(text)) is not None
+    assert has_docstring or not text, f"{path} has no docstring: what is it, who calls it, what does it never do?"
 
 
 def test_nothing_goes_through_a_shell() -> None:
@@ -35,7 +36,7 @@ def test_nothing_goes_through_a_shell() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and (
-            any(word.arg == "shell" and not (isinstance(word.value, ast.Constant) and word.value.value is False) for word in node.keywords)
+            any(word.arg == "shell" and ast.unparse(word.value) != "False" for word in node.keywords)
             or ast.unparse(node.func) in ("os.system", "os.popen", "asyncio.create_subprocess_shell", "subprocess.getoutput")
         )
     ]

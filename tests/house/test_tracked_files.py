@@ -5,9 +5,13 @@ import subprocess
 from pathlib import Path
 
 TOP = Path(__file__).parents[2]
-HOSTS = ("pypi" ".org", "pythonhosted" ".org", "npmjs" ".org", "npmjs" ".com", "yarnpkg" ".com", "deb" ".debian" ".org", "ftp.debian" ".org", "security.debian" ".org")
+HOSTS = (
+    "pypi" ".org", "pythonhosted" ".org", "npmjs" ".org", "npmjs" ".com", "yarnpkg" ".com",
+    "deb" ".debian" ".org", "ftp.debian" ".org", "security.debian" ".org",
+)
 # cut in two so that this file may be tracked itself
-FOLDERS = tuple(f"/{first}/{second}" for first, second in (("work", "main"), ("work", "shared"), ("tmp", "w/"), ("root", ".cache"), ("root", ".pyenv")))
+_PARTS = (("work", "main"), ("work", "shared"), ("tmp", "w/"), ("root", ".cache"), ("root", ".pyenv"))
+FOLDERS = tuple(f"/{first}/{second}" for first, second in _PARTS)
 NOT_TEXT = {".png", ".ico", ".woff2", ".gz", ".pcap"}
 OWN_NAME = Path(__file__).relative_to(TOP)
 
