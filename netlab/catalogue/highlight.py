@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
@@ -21,11 +22,5 @@ def _lexer(language: str) -> Lexer:
 
 def highlighted(code: str, language: str) -> str:
     """HTML of a code block's inside: escaped, in spans with Pygments' short classes (static/netlab/code.css)."""
-    html: str = _highlight(code, language)
+    html: str = highlight(code, _lexer(language), _formatter)
     return html
-
-
-def _highlight(code: str, language: str) -> str:
-    from pygments import highlight
-
-    return highlight(code, _lexer(language), _formatter)

@@ -58,7 +58,7 @@ def render_step(text: str, spec: LabSpec) -> str:
 
 
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False}).enable("table").enable("strikethrough")
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False}).enable(["table", "strikethrough"])
     for name in CONTAINERS:
         parser.use(container_plugin, name=name, render=_container)
     parser.add_render_rule("fence", _fence)
@@ -93,7 +93,8 @@ def _fence(
         language, rest = "", token.info
     targets = {found["key"]: found["value"] for found in TARGET.finditer(rest)}
     # tabindex: a block wider than its column scrolls, and the keyboard must be able to scroll it
-    code = f'<pre tabindex="0"><code class="language-{escape(language or "text")}">{highlighted(token.content, language)}</code></pre>'
+    inside = highlighted(token.content, language)
+    code = f'<pre tabindex="0"><code class="language-{escape(language or "text")}">{inside}</code></pre>'
     if "file" in targets:
         return _with_button("file", targets["file"], "Put into the editor", code)
     if "node" in targets:

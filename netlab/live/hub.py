@@ -280,7 +280,7 @@ class Hub:
     async def _keep_watched(self) -> None:
         """The agent samples a run fast while its watch key lives."""
         while True:
-            watched = [run for run, served in self._runs.items() if any(l.rate != "off" for l in served.listeners)]
+            watched = [run for run, served in self._runs.items() if any(each.rate != "off" for each in served.listeners)]
             try:
                 for run in watched:
                     await self.streams.watch(run)

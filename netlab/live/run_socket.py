@@ -5,16 +5,15 @@ so no event is lost or doubled, however often the browser reconnects.
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgpack
 from pydantic import Field, StringConstraints, TypeAdapter
 
 from netlab.live.access import RunSeen, run_seen_by, run_snapshot
 from netlab.live.hub import Hub, Rate, ServedRun, StreamEvent, hub, id_key, stream_event
 from netlab.live.run_browser import RunBrowser
 from netlab.live.socket import TOO_SLOW, GuardedSocket, Message, database
-from netlab.wire.counters import FULL
+from netlab.wire.counters import history_frame
 
 PROJECTION_MARGIN_MS = 2000
 """How far apart an event's ids in its run's stream and in its host's stream may be."""
@@ -146,11 +145,11 @@ class RunSocket(GuardedSocket):
         """The last minute at once, then the newest sample; the agent is told that somebody looks."""
         assert self.hub is not None and self.served is not None and self.browser is not None
         await self.hub.streams.watch(self.served.id)
-        bodies = [msgpack.unpackb(body) for body in await self.hub.streams.history(self.served.id)]
-        if bodies and await self._send_schema(bodies[-1][1]):
-            for _, version, sampled_at, values in bodies:
-                if version == self.schema_version:
-                    await self.say_bytes(msgpack.packb([FULL, version, 0, sampled_at, values]))
+        past = [history_frame(body) for body in await self.hub.streams.history(self.served.id)]
+        if past and await self._send_schema(past[-1].schema_version):
+            for frame in past:
+                if frame.schema_version == self.schema_version:
+                    await self.say_bytes(frame.to_bytes())
         self.browser.need_full()
         if self.served.merged.full() is None:
             self.served.ask_full()

@@ -8,6 +8,7 @@ in one JSON error and a close code; a bug ends in a traceback in the log and an 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import Coroutine
@@ -66,7 +67,7 @@ def user_group(user_id: object) -> str:
     return f"user.{user_id}"
 
 
-class GuardedSocket(AsyncWebsocketConsumer):
+class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     messages: ClassVar[TypeAdapter[Any]]
     """The union of text messages, discriminated by `type`."""
     HELLO_WITHIN_S: ClassVar[float | None] = 15.0
@@ -106,10 +107,8 @@ class GuardedSocket(AsyncWebsocketConsumer):
         self.scope, self.base_send = scope, send
         self.channel_layer = get_channel_layer()
         self.channel_name = await self.channel_layer.new_channel()
-        try:
+        with contextlib.suppress(StopConsumer):
             await await_many_dispatch([receive, self._receive_control], self.dispatch)
-        except StopConsumer:
-            pass
 
     async def _receive_control(self) -> dict[str, Any]:
         while True:
@@ -241,10 +240,8 @@ class GuardedSocket(AsyncWebsocketConsumer):
         """Close without a complaint."""
         if not self.closing:
             self.closing = True
-            try:
+            with contextlib.suppress(OSError, RuntimeError):
                 await self.base_send({"type": "websocket.close", "code": code, "reason": reason})
-            except (OSError, RuntimeError):
-                pass
             await self._leave_once()
 
     async def disconnect(self, code: int) -> None:

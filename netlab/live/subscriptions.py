@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from redis.asyncio import Redis
@@ -101,7 +101,7 @@ class Subscriptions:
             await asyncio.sleep(RETRY_S)
 
     async def _one_connection(self) -> None:
-        connection = self._pool.make_connection()
+        connection: Any = self._pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.connect()
             self._start_over()
@@ -121,14 +121,14 @@ class Subscriptions:
             channel.unconfirmed = 0
             self._say("SUBSCRIBE", name, channel)
 
-    async def _send(self, connection: "object") -> None:
+    async def _send(self, connection: Any) -> None:
         """What is to be said, neighbours of one verb in one command; a ping when there is nothing to say for long."""
         while True:
             try:
                 async with asyncio.timeout(PING_EVERY_S):
                     await self._to_send.wait()
             except TimeoutError:
-                await connection.send_command("PING", check_health=False)  # type: ignore[attr-defined]
+                await connection.send_command("PING", check_health=False)
                 continue
             self._to_send.clear()
             while self._outgoing:
@@ -136,11 +136,11 @@ class Subscriptions:
                 names = [name]
                 while self._outgoing and self._outgoing[0][0] == verb:
                     names.append(self._outgoing.popleft()[1])
-                await connection.send_command(verb, *names, check_health=False)  # type: ignore[attr-defined]
+                await connection.send_command(verb, *names, check_health=False)
 
-    async def _receive(self, connection: "object") -> None:
+    async def _receive(self, connection: Any) -> None:
         while True:
-            answer = await connection.read_response(timeout=math.inf, push_request=True)  # type: ignore[attr-defined]
+            answer = await connection.read_response(timeout=math.inf, push_request=True)
             if isinstance(answer, list) and len(answer) == 3:
                 self._take(answer[0], answer[1].decode(), answer[2])
 

@@ -6,7 +6,7 @@ go to the host's inbox. It never logs what is typed.
 """
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 

@@ -14,7 +14,9 @@ log = structlog.get_logger(__name__)
 
 def error_page(request: HttpRequest, error: NetlabError) -> HttpResponse:
     """One sentence, a hint and a way on."""
-    answer = render(request, "netlab/error.html", {"error": error, "way_on": _way_on(error.code)}, status=error.status)
+    # Without the request a page asks neither session nor database, which may be what broke.
+    asking = request if error.status < 500 else None
+    answer = render(asking, "netlab/error.html", {"error": error, "way_on": _way_on(error.code)}, status=error.status)
     answer.headers["Cache-Control"] = "no-store"
     if "retry_after_s" in error.data:
         answer.headers["Retry-After"] = str(error.data["retry_after_s"])
@@ -29,7 +31,8 @@ def _way_on(code: ErrorCode) -> tuple[str, str]:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_page(request, NetlabError(ErrorCode.BAD_INPUT, what="This request is not understood.", fix="Go back and try again."))
+    error = NetlabError(ErrorCode.BAD_INPUT, what="This request is not understood.", fix="Go back and try again.")
+    return error_page(request, error)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -6,7 +6,7 @@ A lab that is broken or cannot run here is a card too, with the reason, before a
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from netlab.catalogue.labs import CatalogueLab, get_lab
+from netlab.catalogue.labs import CatalogueLab, all_labs, get_lab
 from netlab.domain.errors import NetlabError
 from netlab.domain.lab import Isolation, LabSpec, RuntimeName
 from netlab.domain.lifecycle import ENDED, RunState
@@ -30,7 +30,9 @@ STATE_WORDS = {
 ISOLATION_WORDS = {
     Isolation.PRIVATE: ("a kernel of your own", "A small virtual machine: nobody else is in it."),
     Isolation.TRUSTED: ("shared kernel, trusted", "For people who trust each other: BTF and BPF's debugging helpers work."),
-    Isolation.STRANGERS: ("shared kernel, strangers", "Least privileges: some BPF features are off, and the page says so when you need one."),
+    Isolation.STRANGERS: (
+        "shared kernel, strangers", "Least privileges: some BPF features are off, and the page says so when you need one."
+    ),
 }
 
 
@@ -78,6 +80,15 @@ def lab_cards(workshop: Workshop, attendee: Attendee | None) -> list[LabCard]:
 def kernel_words(report: HostReport | None) -> str:
     """'Linux 6.12.9', empty while the host is away."""
     return f"Linux {report.kernel}" if report and report.kernel else ""
+
+
+def labs_that_can_run(isolation: Isolation, report: HostReport | None) -> str:
+    """'3 of 4 labs can run here.', for who chooses an isolation; empty while the host is away."""
+    labs = all_labs()
+    if report is None or not labs:
+        return ""
+    count = sum(can_run_here(lab.spec, isolation, report).ok for lab in labs)
+    return f"{count or 'None'} of {len(labs)} lab{'s' if len(labs) > 1 else ''} can run here."
 
 
 def progress_of(spec: LabSpec, passed: set[tuple[str, str]]) -> Progress:

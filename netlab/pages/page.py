@@ -4,7 +4,7 @@ Used by all views of this package. The one place of pages that catches everythin
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,8 +29,7 @@ log = structlog.get_logger(__name__)
 def page(view: View[Params]) -> View[Params]:
     """For everybody."""
 
-    @wraps(view)
-    def shown(request: HttpRequest, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
+    def shown(request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
         try:
             with timezone.override(zone_of(request)):
                 answer = view(request, *args, **kwargs)
@@ -45,6 +44,7 @@ def page(view: View[Params]) -> View[Params]:
         answer.headers.setdefault("Cache-Control", "no-store")  # pages are about one person
         return answer
 
+    update_wrapper(shown, view)
     return shown
 
 
@@ -52,12 +52,12 @@ def signed_in(view: View[Params]) -> View[Params]:
     """For who joined or signed in."""
 
     @page
-    @wraps(view)
-    def shown(request: HttpRequest, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
+    def shown(request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
         if not isinstance(request.user, User):
             raise NetlabError(ErrorCode.NOT_SIGNED_IN)
         return view(request, *args, **kwargs)
 
+    update_wrapper(shown, view)
     return shown
 
 
@@ -65,14 +65,14 @@ def instructors_only(view: View[Params]) -> View[Params]:
     """Others are sent to sign in and come back; attendees learn nothing."""
 
     @page
-    @wraps(view)
-    def shown(request: HttpRequest, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
+    def shown(request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
         if not isinstance(request.user, User):
             return HttpResponseRedirect(f"/sign-in/?{urlencode({'next': request.get_full_path()})}")
         if not request.user.teaches:
             raise NetlabError(ErrorCode.NOT_FOUND, what="page")
         return view(request, *args, **kwargs)
 
+    update_wrapper(shown, view)
     return shown
 
 

@@ -23,6 +23,9 @@ urlpatterns = [
     path("instructor/w/<str:workshop_id>/roster/", instructor.roster, name="roster"),
     path("instructor/w/<str:workshop_id>/screen/", instructor.screen, name="screen"),
     path("instructor/w/<str:workshop_id>/do/<str:action>/", instructor_actions.act, name="act"),
-    path("instructor/w/<str:workshop_id>/attendees/<int:attendee_id>/<str:action>/", instructor_actions.act_on_attendee, name="act-on"),
+    path(
+        "instructor/w/<str:workshop_id>/attendees/<int:attendee_id>/<str:action>/", instructor_actions.act_on_attendee,
+        name="act-on",
+    ),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -1,5 +1,7 @@
 """The attendee's pages: the labs of a workshop, and the workspace of one lab, whose inside is the front end's."""
 
+from pathlib import Path
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
@@ -22,6 +24,8 @@ from netlab.runs.telling import host_report
 from netlab.workshops.access import access_attendance, access_attendances, access_workshop
 from netlab.workshops.actions import do_new_resume_link, do_touch, resume_link_of
 from netlab.workshops.models import Attendee, Workshop
+
+FRONT_END_MANIFEST = Path(str(settings.DJANGO_VITE["default"]["manifest_path"]))
 
 
 @require_safe
@@ -113,6 +117,6 @@ def workspace(request: HttpRequest, workshop_id: str, lab_id: str) -> HttpRespon
         "step_html": lab.html[step.id],
         "bootstrap": {"workshop": workshop.pk, "lab": lab_id},
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
-        "front_end_is_built": settings.DJANGO_VITE["default"]["manifest_path"].is_file(),
+        "front_end_is_built": FRONT_END_MANIFEST.is_file(),
     }
     return render(request, "netlab/workspace.html", context)

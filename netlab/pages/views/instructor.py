@@ -13,7 +13,7 @@ from netlab.domain.errors import NetlabError
 from netlab.domain.lab import Isolation
 from netlab.pages.errors import refusal
 from netlab.pages.forms import WorkshopForm, initial_of
-from netlab.pages.lab_cards import ISOLATION_WORDS, kernel_words, lab_cards
+from netlab.pages.lab_cards import ISOLATION_WORDS, kernel_words, lab_cards, labs_that_can_run
 from netlab.pages.page import instructors_only, person
 from netlab.pages.roster import roster_rows
 from netlab.runs.hosts import choose_host
@@ -104,9 +104,10 @@ def change(request: HttpRequest, workshop_id: str) -> HttpResponse:
 
 
 def _form_page(request: HttpRequest, form: WorkshopForm, error: NetlabError | None, found: Workshop | None) -> HttpResponse:
+    report = host_report(choose_host())
     context = {
         "form": form, "workshop": found, "refusal": refusal(error) if error else None,
-        "isolations": [(i.value, *ISOLATION_WORDS[i]) for i in Isolation],
+        "isolations": [(i.value, *ISOLATION_WORDS[i], labs_that_can_run(i, report)) for i in Isolation],
     }
     bad = error is not None or form.errors
     return render(request, "netlab/instructor/form.html", context, status=422 if bad else 200)

@@ -25,7 +25,7 @@ def _open(workshop: Workshop) -> str:
 def _close(workshop: Workshop) -> str:
     do_close_workshop(workshop)
     stopped = do_stop_workshop_runs(workshop)
-    return f"The workshop is closed: nobody can join, {_labs(stopped)} stopped. Files are kept."
+    return f"The workshop is closed and nobody can join. {_labs(stopped)} stopped; files are kept."
 
 
 def _extend(workshop: Workshop) -> str:
@@ -75,7 +75,8 @@ def _stop_theirs(attendee: Attendee) -> str:
 
 def _new_link(attendee: Attendee) -> str:
     """For who lost theirs: handed over by the instructor, in person."""
-    return f"{attendee.name}'s new personal link: {do_new_resume_link(attendee)}"
+    link = do_new_resume_link(attendee)
+    return f"{attendee.name}'s new personal link: {link}" if link else f"{attendee.name} signs in with a password, not by a link."
 
 
 def _remove(attendee: Attendee) -> str:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from netlab.accounts.models import NAME_CHARS_MAX, User
-from netlab.domain.errors import NetlabError
+from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import normalise_join_code
 from netlab.pages.errors import refusal
 from netlab.pages.page import page
@@ -17,7 +17,7 @@ from netlab.workshops.models import Workshop
 
 JUST_JOINED = "just_joined"
 """In the session: the next page of that workshop shows the personal link at once."""
-CODE_ERRORS = frozenset({"unknown_code", "too_many_tries", "workshop_closed", "workshop_not_open"})
+CODE_CHARS_MAX = 40
 
 
 @require_safe
@@ -30,12 +30,21 @@ def home(request: HttpRequest) -> HttpResponse:
 @page
 def by_code(request: HttpRequest) -> HttpResponse:
     """The code as typed -> the page of the join link, which has an address that can be reloaded."""
-    typed = (request.POST.get("code") or request.GET.get("code") or "").strip()
+    typed = (request.POST.get("code") or request.GET.get("code") or "").strip()[:CODE_CHARS_MAX]
     code = normalise_join_code(typed)
     if not code:
-        context = {"attendances": _attendances(request), "refusal": {"message": "A code is missing.", "hint": "Type the one on the screen."}}
-        return render(request, "netlab/home.html", context, status=422)
-    return HttpResponseRedirect(reverse("join", args=[show_code(code[:40])]))
+        missing = NetlabError(ErrorCode.BAD_INPUT, what="A code is missing.", fix="Type the one on the screen.")
+        return _code_form(request, typed, missing)
+    try:
+        find_workshop(request, typed)
+    except NetlabError as error:
+        return _code_form(request, typed, error)
+    return HttpResponseRedirect(reverse("join", args=[show_code(code)]))
+
+
+def _code_form(request: HttpRequest, typed: str, error: NetlabError) -> HttpResponse:
+    context = {"code": typed, "refusal": refusal(error), "attendances": _attendances(request)}
+    return render(request, "netlab/home.html", context, status=error.status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,8 +53,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     try:
         workshop = find_workshop(request, code)
     except NetlabError as error:
-        context = {"code": code[:40], "refusal": refusal(error), "attendances": _attendances(request)}
-        return render(request, "netlab/home.html", context, status=error.status)
+        return _code_form(request, code[:CODE_CHARS_MAX], error)
     present = access_attendances(request.user).filter(workshop=workshop).first() if isinstance(request.user, User) else None
     if present is not None:
         return HttpResponseRedirect(reverse("labs", args=[workshop.pk]))
