@@ -16,7 +16,7 @@ from netlab.install.progress import Progress
 
 LOG = TOP / "var" / "log" / "test.log"
 FRONTEND_TOOLS = ("biome", "tsc", "vitest")
-BENCHES = {"bench-start": "bench/start.py", "bench-create": "bench/create.py"}
+BENCHES = {"bench-start": "bench/start.py", "bench-create": "bench/engine_create.py"}
 LOCKS = ("base", "dev")
 LOCK = (f"{VENV}/bin/uv", "pip", "compile",
         "--quiet", "--generate-hashes", "--no-header", "--no-emit-index-url", "--python-version", "3.11")

@@ -15,8 +15,8 @@ TOP = Path(__file__).resolve().parents[2]
 VENV = TOP / ".venv"
 PYTHON = VENV / "bin" / "python"
 PREFIX = "NETLAB_"
-NOT_SETTINGS = {"NETLAB_ENV_FILE"}
-"""Variables with our prefix that are the installer's own."""
+NOT_SETTINGS = {"NETLAB_ENV_FILE", "NETLAB_TEST_SESSION", "NETLAB_CHECK_LEFTOVERS", "NETLAB_URL", "NETLAB_CODE"}
+"""Variables with our prefix that belong to the installer, the tests and the benches."""
 
 
 @dataclass(frozen=True)

@@ -187,54 +187,53 @@ def states(instance: Instance) -> list[dict[str, Any]]:
 
 
 def start(step: Step, instance: Instance, code: Path) -> None:
-    """Start supervisord, after ending what an earlier one that was killed has left behind."""
-    stop_orphans(instance)
+    """Start supervisord, which starts all others."""
     instance.supervisor_socket.unlink(missing_ok=True)
     env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     step.run([f"{code}/.venv/bin/supervisord", "--configuration", configuration(instance)], env=env, cwd=Path("/"))
 
 
-def refresh(instance: Instance, restart: bool) -> None:
+def refresh(step: Step, instance: Instance, restart: bool) -> None:
     """Take up a changed configuration; with `restart` also begin anew what runs netlab's code."""
     api = supervisor(instance)
     try:
         added, changed, removed = api.reloadConfig()[0]
     except xmlrpc.client.Fault as fault:
-        raise Failed(
-            f"supervisord refuses its configuration: {fault.faultString}", f"Look at {configuration(instance)}."
-        ) from fault
+        raise Failed(f"supervisord refuses {configuration(instance)}: {fault.faultString}", "Run `make down`, then `make up`.") from fault
+    infos = api.getAllProcessInfo()
+    kept = {info["name"] for info in infos if info["state"] == RUNNING and (not restart or info["name"] in KEPT_ON_UPDATE)}
+    again = ({info["name"] for info in infos} - kept) | {*changed, *removed}
+    _stop(step, api, list(again))
     for name in [*removed, *changed]:
-        api.stopProcessGroup(name)
         api.removeProcessGroup(name)
     for name in [*changed, *added]:
         api.addProcessGroup(name)
-    stopped = [info for info in api.getAllProcessInfo() if restart or info["state"] != RUNNING]
-    for info in stopped:
-        if (info["name"] in KEPT_ON_UPDATE and info["state"] == RUNNING) or info["name"] in [*changed, *added]:
-            continue
-        with suppress(xmlrpc.client.Fault):  # it has ended by itself meanwhile
-            api.stopProcess(info["name"])
-        with suppress(xmlrpc.client.Fault):  # supervisord has started it again already
-            api.startProcess(info["name"], False)
+    for name in sorted(again - set(removed), key=_order):
+        with suppress(xmlrpc.client.Fault):  # it is being started: it has just been added
+            api.startProcess(name, False)
 
 
 def stop(step: Step, instance: Instance) -> None:
-    """Stop everything, last started first, then whatever no supervisord looks after any more."""
+    """Stop everything, then whatever no supervisord looks after any more."""
     api = supervisor(instance)
     if api:
         pid = int(api.getPID())
-        names = [info["name"] for info in api.getAllProcessInfo()]
-        for order in sorted({_order(name) for name in names}, reverse=True):
-            stopping = [name for name in names if _order(name) == order]
-            for name in stopping:
-                with suppress(xmlrpc.client.Fault):  # it did not run
-                    api.stopProcess(name, False)
-            while still := [name for name in stopping if api.getProcessInfo(name)["state"] in (RUNNING, STOPPING)]:
-                step.doing = f"stopping {', '.join(still)}"
-                time.sleep(0.05)
+        _stop(step, api, [info["name"] for info in api.getAllProcessInfo()])
         api.shutdown()
         _wait_gone([pid], STOP_WAIT_S)
     stop_orphans(instance)
+
+
+def _stop(step: Step, api: Any, names: list[str]) -> None:
+    """Last started first; those of the same order side by side."""
+    for order in sorted({_order(name) for name in names}, reverse=True):
+        stopping = [name for name in names if _order(name) == order]
+        for name in stopping:
+            with suppress(xmlrpc.client.Fault):  # it did not run
+                api.stopProcess(name, False)
+        while still := [name for name in stopping if api.getProcessInfo(name)["state"] in (RUNNING, STOPPING)]:
+            step.doing = f"stopping {', '.join(still)}"
+            time.sleep(0.05)
 
 
 def _order(name: str) -> int:
@@ -253,7 +252,7 @@ def stop_orphans(instance: Instance) -> None:
 
 
 def ours(instance: Instance) -> list[int]:
-    """Processes that were started with this instance's settings: found by their environment, not by their name.
+    """What supervisord started with this instance's settings: found by its environment, not by its name.
 
     Those of another pid namespace are somebody else's: a container with a netlab of the same name in it.
     """
@@ -261,7 +260,8 @@ def ours(instance: Instance) -> list[int]:
     here, found = os.readlink("/proc/self/ns/pid"), []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
-            mine = not marks.isdisjoint((folder / "environ").read_bytes().split(b"\0"))
+            environ = set((folder / "environ").read_bytes().split(b"\0"))
+            mine = b"SUPERVISOR_ENABLED=1" in environ and not marks.isdisjoint(environ)
             if mine and int(folder.name) != os.getpid() and os.readlink(folder / "ns" / "pid") == here:
                 found.append(int(folder.name))
     return found

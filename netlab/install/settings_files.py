@@ -1,7 +1,9 @@
 """Writes the files from which netlab's processes read their settings, and has netlab.config check them. Called by `make up`."""
 
+import difflib
 import grp
 import pwd
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from netlab.install import certificate
 from netlab.install.certificate import Tls
 from netlab.install.digests import Stamp, digest_files
 from netlab.install.failure import Failed
-from netlab.install.instance import PYTHON, TOP, Instance, read_env_file, write_private
+from netlab.install.instance import PREFIX, PYTHON, TOP, Instance, read_env_file, write_private
 from netlab.install.progress import Step
 from netlab.install.users import GROUP, WEB_USER, WORKER_USER
 
@@ -39,6 +41,17 @@ def write(step: Step, instance: Instance, tls: Tls, rootfs: Path) -> Resolved:
     write_private(instance.env_file, _text(values), 0o640, 0, group)
     write_private(instance.web_env_file, _text({**values, KEY_SETTING: key}), 0o400, web, group)
     return resolved(values)
+
+
+def check_names(instance: Instance) -> None:
+    """Refuse a setting that does not exist before anything is installed; the fields are read from netlab/config.py's text."""
+    fields = re.findall(r"^    (\w+): .* = _field\(", (TOP / "netlab" / "config.py").read_text(), re.MULTILINE)
+    known = [PREFIX + name.upper() for name in fields]
+    for name in instance.settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            suggestion = f"; did you mean {near[0]}?" if near else ""
+            raise Failed(f"there is no setting {name}{suggestion}", "docs/operate.md lists every setting.")
 
 
 def read(instance: Instance) -> Resolved:

@@ -90,6 +90,7 @@ def check_machine(step: Step, instance: Instance) -> None:
     free_gb = free.f_bavail * free.f_frsize / 1e9
     if free_gb < MIN_FREE_GB:
         raise Failed(f"only {free_gb:.1f} GB are free below {instance.state_dir}", f"netlab needs {MIN_FREE_GB} GB: make room.")
+    settings_files.check_names(instance)
     release = Path("/etc/debian_version").read_text().strip()
     step.note = f"Debian {release}, Linux {os.uname().release}, {os.cpu_count()} cores, {free_gb:.0f} GB free"
 
@@ -113,14 +114,15 @@ def start(step: Step, instance: Instance, folder: Path, wanted: Resolved, tls: T
     running = Stamp(instance.stamps_dir / "running")
     now = settings_files.hash_text(code_folder.digest() + instance.web_env_file.read_text() + certificates)
     if processes.supervisor(instance) is None:
+        processes.stop_orphans(instance)
         readiness.port_is_free(wanted)
         processes.start(step, instance, folder)
         step.note = f"{len(all_programs)} started: {', '.join(program.name for program in all_programs)}"
     elif not running.holds(now) or not Stamp(instance.stamps_dir / "processes").holds(settings_files.hash_text(text)):
-        processes.refresh(instance, restart=True)
+        processes.refresh(step, instance, restart=True)
         step.note = "restarted with new code or settings; labs and their shells went on"
     else:
-        processes.refresh(instance, restart=False)
+        processes.refresh(step, instance, restart=False)
         step.note = "running already"
     running.write(now)
     Stamp(instance.stamps_dir / "processes").write(settings_files.hash_text(text))
