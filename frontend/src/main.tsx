@@ -6,6 +6,7 @@ import "./ui/base.css";
 import "./workspace/workspace.css";
 import { createRoot } from "react-dom/client";
 import { setNonce } from "react-resizable-panels";
+import { allowLibrariesToStyle } from "./ui/csp";
 import { cspNonce } from "./ui/theme";
 import { App } from "./workspace/App";
 
@@ -14,6 +15,7 @@ const bootstrap = document.getElementById("bootstrap");
 if (!root || !bootstrap) throw new Error("the lab page lacks #workspace or #bootstrap");
 
 const { workshop, lab } = JSON.parse(bootstrap.textContent ?? "") as { workshop: string; lab: string };
+allowLibrariesToStyle();
 const nonce = cspNonce();
 if (nonce) setNonce(nonce);
 createRoot(root).render(<App workshop={workshop} lab={lab} firstPaint={root.innerHTML} />);

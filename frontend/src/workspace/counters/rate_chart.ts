@@ -71,9 +71,14 @@ export class RateChart {
   };
 }
 
-/** uPlot breaks a line at null, not at NaN. */
-function withGaps(values: Float64Array): (number | null)[] | Float64Array {
-  return values.some(Number.isNaN) ? Array.from(values, (v) => (Number.isNaN(v) ? null : v)) : values;
+/**
+ * uPlot breaks a line at null, not at NaN. Of the lines that are zero all the time only the first is drawn, so that the
+ * last one's colour does not cover the axis.
+ */
+function withGaps(values: Float64Array, index: number): (number | null)[] | Float64Array {
+  const silent = index > 0 && values.every((v) => v === 0 || Number.isNaN(v));
+  if (!silent && !values.some(Number.isNaN)) return values;
+  return Array.from(values, (v) => (silent || Number.isNaN(v) ? null : v));
 }
 
 function options(element: HTMLElement, series: readonly Series[]): uPlot.Options {
@@ -88,7 +93,7 @@ function options(element: HTMLElement, series: readonly Series[]): uPlot.Options
     height: element.clientHeight || 100,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 14, 0, 0],
     scales: {
       x: { time: false, range: [-HISTORY_S, 0] },
       y: { range: (_plot, _low, high) => [0, niceTop(high)] },

@@ -30,8 +30,7 @@ export function ResultPanel({ result, desk, tabIndents, onTabIndents }: ResultPa
       {tab === "problems" && <Problems problems={problems} desk={desk} />}
       {tab === "log" && <VerifierLog log={log} path={sourceOf(result)} desk={desk} />}
       <div className="result-bar">
-        {result ? <Summary result={result} /> : <span className="muted">Not built yet</span>}
-        <span className="spacer" />
+        {result ? <Summary result={result} /> : <span className="summary muted">Not built yet</span>}
         <button
           type="button"
           className="quiet"
@@ -76,7 +75,7 @@ function Summary({ result }: { result: ProgramResult }) {
     <span className="summary" data-outcome={result.outcome} title={[result.summary, ...parts].join("\n")}>
       <span className={`dot ${good ? "good" : "bad"}`} />
       <strong>{result.summary}</strong>
-      <span className="muted small"> {parts.join(" · ")}</span>
+      <span className="muted small figures">{parts.join(" · ")}</span>
     </span>
   );
 }

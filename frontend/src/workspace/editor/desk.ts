@@ -40,7 +40,7 @@ export class EditorDesk {
     this.run = run;
     this.tabIndents = tabIndents;
     this.onBuild = onBuild;
-    this.view = new EditorView({ parent: element });
+    this.view = new EditorView({ parent: element, state: this.freshState("", "") });
     window.addEventListener("pagehide", this.saveAtOnce);
     window.addEventListener("online", this.saveAtOnce);
   }
@@ -70,7 +70,9 @@ export class EditorDesk {
     for (const { path, version } of list) {
       void this.files.get(path)?.saver.remote(version).catch(this.tellFailure);
     }
-    if (!this.state.path && list[0]) void this.open(list[0].path);
+    const sources = this.session.state.page.lab.programs.map((program) => program.source);
+    const first = list.find((file) => sources.includes(file.path)) ?? list[0];
+    if (!this.wanted && first) void this.open(first.path);
   }
 
   setDiagnostics(diagnostics: readonly Diagnostic[]): void {

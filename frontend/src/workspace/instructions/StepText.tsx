@@ -39,11 +39,12 @@ function press(event: Event, signals: Signals): void {
   else if (file) signals.send({ to: "editor", do: "put", path: file, text: code.textContent ?? "" });
 }
 
-/** The block's text as a person would type it: without the last line's end and without a prompt in front. */
+/** The block's text as a person would type it: no comments above it, no prompt in front, no Enter at its end. */
 export function commandIn(block: { textContent: string | null }): string {
-  return (block.textContent ?? "")
-    .replace(/\s+$/, "")
-    .split("\n")
-    .map((line) => line.replace(/^[#$] (?=\S)/, ""))
+  const lines = (block.textContent ?? "").trimEnd().split("\n");
+  const first = lines.findIndex((line) => line.trim() !== "" && !line.startsWith("#"));
+  return lines
+    .slice(Math.max(0, first))
+    .map((line) => line.replace(/^\$ (?=\S)/, ""))
     .join("\n");
 }

@@ -2,6 +2,7 @@
 
 import "@xterm/xterm/css/xterm.css";
 import { FitAddon } from "@xterm/addon-fit";
+import { Unicode11Addon } from "@xterm/addon-unicode11";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal as Xterm } from "@xterm/xterm";
@@ -11,7 +12,6 @@ import { TerminalConnection } from "../../live/terminal";
 import { isTerminalAnswer } from "../../live/terminal_answers";
 import { onThemeChange, token } from "../../ui/theme";
 import { hasHardwareWebgl } from "./webgl";
-import { documentForTerminals } from "./xterm_csp";
 import { terminalTheme } from "./xterm_theme";
 
 const FONT_PX = 13;
@@ -34,7 +34,6 @@ export class TerminalView {
 
   constructor(element: HTMLElement, run: string, terminal: string, label: string, handlers: TerminalViewHandlers) {
     this.xterm = new Xterm({
-      documentOverride: documentForTerminals(),
       fontFamily: token("mono"),
       fontSize: FONT_PX,
       lineHeight: 1.15,
@@ -44,9 +43,11 @@ export class TerminalView {
       cursorBlink: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       rightClickSelectsWord: true,
       macOptionIsMeta: true,
-      allowProposedApi: false,
+      allowProposedApi: true, // the width of characters newer than Unicode 6
     });
     this.xterm.loadAddon(this.fitAddon);
+    this.xterm.loadAddon(new Unicode11Addon());
+    this.xterm.unicode.activeVersion = "11"; // as the shell counts columns
     this.xterm.loadAddon(new WebLinksAddon((_event, uri) => window.open(uri, "_blank", "noopener,noreferrer")));
     this.xterm.open(element);
     this.xterm.textarea?.setAttribute("aria-label", `${label}. Control Shift Arrow up leaves the terminal.`);

@@ -6,7 +6,7 @@ import type { Attachment, LabLink, LabNode } from "../../api/types";
 import { useLabSession, useSession } from "../context";
 import { type Point, placeNodes, shortRate } from "./layout";
 
-const NODE_WIDTH_PX = 118;
+const NODE_WIDTH_PX = 112;
 const NODE_HEIGHT_PX = 46;
 const MARGIN_PX = 14;
 const REFRESH_MS = 250;
@@ -152,7 +152,7 @@ function Rates({ links, from }: { links: readonly LabLink[]; from: (name: string
         className="link-label"
         style={{ transform: `translate(${at.x}px, ${at.y}px) translate(-50%, -50%)` }}
       >
-        <span className="mono">{interfaceOf(mine)}</span>{" "}
+        <span className="mono">{interfaceOf(mine)}</span>
         <span
           className="rate"
           ref={(element) => {
@@ -167,7 +167,7 @@ function Rates({ links, from }: { links: readonly LabLink[]; from: (name: string
   });
 }
 
-const LABEL_GAP_PX = 14;
+const LABEL_GAP_PX = 20;
 
 /** On the line, just outside of the node's box. */
 function labelPlace(mine: Point, other: Point): Point {
@@ -175,7 +175,7 @@ function labelPlace(mine: Point, other: Point): Point {
   const dy = other.y - mine.y;
   const length = Math.hypot(dx, dy) || 1;
   const toEdge = Math.min(
-    dx === 0 ? Number.POSITIVE_INFINITY : (NODE_WIDTH_PX / 2 + 26) / Math.abs(dx / length),
+    dx === 0 ? Number.POSITIVE_INFINITY : (NODE_WIDTH_PX / 2 + 22) / Math.abs(dx / length),
     dy === 0 ? Number.POSITIVE_INFINITY : (NODE_HEIGHT_PX / 2 + LABEL_GAP_PX) / Math.abs(dy / length),
   );
   const along = Math.min(toEdge, length * 0.4);
