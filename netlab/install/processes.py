@@ -199,7 +199,8 @@ def refresh(step: Step, instance: Instance, restart: bool) -> None:
     try:
         added, changed, removed = api.reloadConfig()[0]
     except xmlrpc.client.Fault as fault:
-        raise Failed(f"supervisord refuses {configuration(instance)}: {fault.faultString}", "Run `make down`, then `make up`.") from fault
+        what = f"supervisord refuses {configuration(instance)}: {fault.faultString}"
+        raise Failed(what, "Run `make down`, then `make up`.") from fault
     infos = api.getAllProcessInfo()
     kept = {info["name"] for info in infos if info["state"] == RUNNING and (not restart or info["name"] in KEPT_ON_UPDATE)}
     again = ({info["name"] for info in infos} - kept) | {*changed, *removed}
@@ -269,14 +270,14 @@ def ours(instance: Instance) -> list[int]:
 
 def _wait_gone(pids: list[int], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while any(_lives(pid) for pid in pids):
+    while any(lives(pid) for pid in pids):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -197,11 +197,10 @@ def identity(user: str | None) -> dict[str, Any]:
 def stop_group(process: "subprocess.Popen[bytes]") -> None:
     """End a program and what it started; it was made with a session of its own."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # nobody is left in it
             os.killpg(process.pid, sign)
         with suppress(subprocess.TimeoutExpired):
             process.wait(KILL_AFTER_S)
-            return
 
 
 def how_it_ended(code: int) -> str:
