@@ -43,25 +43,32 @@ char LICENSE[] SEC("license") = "GPL";
 def lab(**more: Any) -> LabSpec:
     """client:eth0 - server:eth0, a terminal on each, one program, one step with two checks."""
     return LabSpec.model_validate({
-        "id": "contract", "title": "The contract's lab", "summary": "Two nodes and a wire between them.", "topic": "xdp", "minutes": 5,
+        "id": "contract", "title": "The contract's lab", "summary": "Two nodes and a wire between them.",
+        "topic": "xdp", "minutes": 5,
         "nodes": [
             {"name": "client", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1/24"]}]},
             {"name": "server", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.2/24"]}]},
         ],
         "links": [{"ends": ["client:eth0", "server:eth0"]}],
         "terminals": [{"node": "client"}, {"node": "server", "title": "The server"}],
-        "programs": [{"name": "pass", "source": "pass.bpf.c", "function": "pass", "attach": {"node": "server", "interface": "eth0"}}],
+        "programs": [{
+            "name": "pass", "source": "pass.bpf.c", "function": "pass", "attach": {"node": "server", "interface": "eth0"},
+        }],
         "steps": [
             {"id": "attach", "title": "Attach it", "text": "steps/01.md", "checks": [
-                {"id": "attached", "title": "A program is attached", "probe": {"kind": "xdp", "node": "server", "interface": "eth0"}},
-                {"id": "noted", "title": "A note was made", "probe": {"kind": "file", "path": "note.txt", "contains": "done"}},
+                _check("attached", "A program is attached", kind="xdp", node="server", interface="eth0"),
+                _check("noted", "A note was made", kind="file", path="note.txt", contains="done"),
             ]},
             {"id": "mtu", "title": "Change the MTU", "text": "steps/02.md", "checks": [
-                {"id": "mtu", "title": "The MTU is 1400", "probe": {"kind": "interface", "node": "client", "interface": "eth0", "mtu": 1400}},
+                _check("mtu", "The MTU is 1400", kind="interface", node="client", interface="eth0", mtu=1400),
             ]},
         ],
         **more,
     })
+
+
+def _check(name: str, title: str, **probe: Any) -> dict[str, Any]:
+    return {"id": name, "title": title, "probe": probe}
 
 
 class Recorder:
@@ -110,13 +117,16 @@ class Recorder:
         deadline = time.monotonic() + within_s
         while not (found := condition()):
             left = deadline - time.monotonic()
-            assert left > 0, f"waited {within_s} s for {what}; the last events: {self.events[-8:]}"
+            assert left > 0, f"waited {within_s} s for {what}; the last: {self.events[-4:]} {self._last_output()}"
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), left)
             except TimeoutError:
                 continue
         return found
+
+    def _last_output(self) -> dict[str, bytes]:
+        return {terminal: bytes(data[-300:]) for terminal, data in self.output.items()}
 
     def of(self, kind: type[E], **fields: Any) -> list[E]:
         return [cast(E, e) for e in self.events if isinstance(e, kind) and all(getattr(e, k) == v for k, v in fields.items())]
@@ -131,7 +141,7 @@ class Recorder:
 
     async def said(self, terminal: str, what: bytes, *, after: int = 0, within_s: float = WITHIN_S) -> None:
         """`what` in a terminal's output, from position `after` of what was recorded on."""
-        await self.until(lambda: what in self.output[terminal][after:], f"{what!r} in {bytes(self.output[terminal][-300:])!r}", within_s)
+        await self.until(lambda: what in self.output[terminal][after:], f"{what!r} on terminal {terminal}", within_s)
 
 
 class Kit:
@@ -170,7 +180,9 @@ class Kit:
             await self.nodes.remove(run)
         await self.worker.close()
 
-    async def start(self, spec: LabSpec | None = None, *, files: dict[str, str] | None = None, wait: bool = True, **more: Any) -> "Run":
+    async def start(
+        self, spec: LabSpec | None = None, *, files: dict[str, str] | None = None, wait: bool = True, **more: Any
+    ) -> "Run":
         spec = spec or lab()
         run = Run(self, new_run_id(), [new_terminal_id() for _ in spec.terminals])
         given = {"pass.bpf.c": PASS_C} if files is None else files

@@ -62,7 +62,7 @@ async def test_the_database_has_the_last_word_on_a_guessed_version(kit: Kit) -> 
 async def test_editors_detours_objects_and_links_are_not_told(kit: Kit) -> None:
     run = await kit.start(files={"a.c": "int a;\n"})
     line = (
-        "cd /lab; vim -es -c 's/int/long/' -c wq a.c; cp /bin/true prog; touch a.o .hidden x~ '#a#' 'sp ace';"
+        "cd /lab; vi -es -c 's/int/long/' -c wq a.c; cp /bin/true prog; touch a.o .hidden x~ '#a#' 'sp ace';"
         " ln -s /etc/passwd link.txt; ln -s /etc etc; mkfifo fifo; echo do''ne"
     )
     await run.shell(run.terminals[0], line, "done")
@@ -79,7 +79,7 @@ async def test_what_cannot_be_kept_is_told_with_the_reason(kit: Kit) -> None:
     raw = await kit.out.told(FileChanged, path="raw.bin")
     assert big.content is None and "64 KiB" in big.problem
     assert raw.content is None and "not text" in raw.problem
-    await run.shell(run.terminals[0], "for i in $(seq 80); do echo $i > /lab/f$i.txt; done; echo do''ne", "done")
+    await run.shell(run.terminals[0], "for i in $(seq 80); do echo $i > /lab/f$i.txt; done; echo re''ady", "ready")
     await asyncio.sleep(0.6)
     kept = [e for e in kit.out.of(FileChanged) if e.content is not None]
     assert len(kept) == 63, "64 with the starter's"

@@ -103,7 +103,8 @@ async def test_stop_during_start_cancels_it_and_leaves_nothing(kit: Kit, after_s
 
 async def test_a_start_that_fails_is_told_with_an_id_and_leaves_nothing(kit: Kit) -> None:
     spec = lab()
-    broken = spec.model_copy(update={"nodes": [spec.nodes[0].model_copy(update={"sysctls": {"net.ipv4.no_such_thing": 1}}), spec.nodes[1]]})
+    bad_node = spec.nodes[0].model_copy(update={"sysctls": {"net.ipv4.no_such_thing": 1}})
+    broken = spec.model_copy(update={"nodes": [bad_node, spec.nodes[1]]})
     run = await kit.start(broken, wait=False)
     failed = await run.is_now(RunState.FAILED)
     assert failed.error is not None and failed.error.code is ErrorCode.START_FAILED

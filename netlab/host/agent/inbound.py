@@ -33,6 +33,6 @@ async def read_inbox(streams: HostStreams, runtime: Runtime) -> None:
 async def follow_watchers(streams: HostStreams, runtime: Runtime) -> None:
     """Ask every second which runs somebody looks at. Ends never; while Redis is away the last answer counts."""
     while True:
-        with suppress(AWAY):
+        with suppress(*AWAY):
             runtime.set_watched(await streams.watched([r.run for r in runtime.runs()]))
         await asyncio.sleep(WATCHED_EVERY_S)

@@ -28,7 +28,8 @@ from netlab.wire.streams import HostStreams, connect
 log = logging.getLogger(__name__)
 
 FLUSH_WITHIN_S = 2.0
-DEPOSIT_EVERY_S = 5.0
+DEPOSIT_EVERY_S = 2.0
+CANCEL_AGAIN_AFTER_S = 0.2
 
 
 class AnotherAgent(Exception):
@@ -83,17 +84,13 @@ class Agent:
         done, _ = await asyncio.wait([*tasks, end], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {end}:
             log.critical("the loop %s ended", task.get_name(), exc_info=task.exception())
-        others = [*tasks[1:], probe, end]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await _cancel({*tasks[1:], probe, end})
 
     async def _close(self, writer: asyncio.Task[None]) -> None:
         await self._socket.close()
         await self.runtime.close()
         await self._sampler.close()
-        writer.cancel()
-        await asyncio.wait({writer})
+        await _cancel({writer})
         await self._bridge.flush(FLUSH_WITHIN_S)
         await self._worker.close()
         await self._client.aclose()
@@ -126,6 +123,15 @@ class Agent:
             except OSError:
                 continue
             await self.runtime.deposit_terminals(set(held))
+
+
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    """Until all of them have ended: a connection to Redis that is just being made swallows a cancellation."""
+    while waiting := {task for task in tasks if not task.done()}:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_AFTER_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _lock(config: Config) -> int:

@@ -143,7 +143,8 @@ async def _build(live: LiveRun, sink: StepTeller, terminals: list[TerminalState]
         sampled = asyncio.ensure_future(live.parts.sampler.add_run(live.run, lab, live.run_nodes.places))
         try:
             if terminals:
-                async with steps.step("terminals", "Open a terminal" if len(terminals) == 1 else f"Open {len(terminals)} terminals"):
+                title = "Open a terminal" if len(terminals) == 1 else f"Open {len(terminals)} terminals"
+                async with steps.step("terminals", title):
                     await shells.open_all(live, terminals, offsets, command)
         finally:
             await asyncio.shield(sampled)  # the sampler's word first: whoever undoes this asks it to let go again
