@@ -156,13 +156,14 @@ class Trial:
             raise TrialFailed(f"the checks of {step.id}: {event.error.message} {event.error.hint}")
         verdicts = event.verdicts if isinstance(event, CheckResult) else []
         missing = {c.id for c in step.checks} - {v.check for v in verdicts}
-        broken = [CheckVerdict(check=m, passed=False, observed="no verdict: the check broke, see the log", expected="one") for m in sorted(missing)]
-        return [*verdicts, *broken]
+        why = "no verdict: the check broke, see the log"
+        return [*verdicts, *(CheckVerdict(check=m, passed=False, observed=why, expected="one") for m in sorted(missing))]
 
     async def _solve(self, solution: Solution) -> list[str]:
         files = [LabFile(path=path, content=text, version=1 + solution.number) for path, text in solution.files.items()]
         command = ApplySolution(
-            id=new_command_id(), run=self._run, generation=1, step=solution.step, actions=list(solution.spec.actions), files=files,
+            id=new_command_id(), run=self._run, generation=1, step=solution.step, actions=list(solution.spec.actions),
+            files=files,
         )
         event = await self._ask(command, SOLUTION_LIMIT_S)
         return [f"solution/{solution.number:02d}: {event.error.message}"] if isinstance(event, CommandFailed) else []
@@ -171,7 +172,8 @@ class Trial:
         """Send a command and wait for the event that ends it."""
         ends = CheckResult if isinstance(command, RunCheck) else CommandDone
         await self._runtime.handle(command)
-        return await self._outlet.wait(lambda e: e.command == command.id and isinstance(e, ends | CommandFailed), limit_s, command.kind)
+        answers = lambda e: e.command == command.id and isinstance(e, ends | CommandFailed)  # noqa: E731
+        return await self._outlet.wait(answers, limit_s, command.kind)
 
 
 def _share(verdicts: list[CheckVerdict]) -> str:
@@ -240,7 +242,8 @@ async def _try_isolation(lab: Lab, isolation: Isolation) -> bool:
     async with own_config() as config, engine(config) as (runtime, outlet):
         try:
             async for line in Trial(runtime, outlet, lab, isolation).steps():
-                print(f"  {line.step:<28} {line.before:>8} {line.after:>8} {line.seconds:>8.1f}  {'FAILED' if line.problems else 'ok'}")
+                result = "FAILED" if line.problems else "ok"
+                print(f"  {line.step:<28} {line.before:>8} {line.after:>8} {line.seconds:>8.1f}  {result}")
                 for problem in line.problems:
                     print(f"      {problem}")
                 well = well and not line.problems
@@ -253,7 +256,8 @@ async def _try_isolation(lab: Lab, isolation: Isolation) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m netlab.host.try_lab", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    parser.add_argument("--isolation", action="append", type=Isolation, choices=list(Isolation), help="only this one; may be repeated")
+    known = [i for i in Isolation if i is not Isolation.PRIVATE]
+    parser.add_argument("--isolation", action="append", type=Isolation, choices=known, help="only this one; may be repeated")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         print("Labs are made of namespaces, which only root can make. Run it again as root.", file=sys.stderr)

@@ -66,7 +66,8 @@ async def bpf_map(probe: MapProbe, context: CheckContext) -> Verdict:
     where = f"in {probe.map}" + (f" at key {probe.key}" if probe.key is not None else "")
     if probe.key is not None and not values:
         return Verdict(False, f"nothing {where}", expected)
-    observed = [entries if probe.entries else "", f"{'a value of' if probe.key is not None else 'a sum of'} {total}" if probe.value else ""]
+    what = "a value of" if probe.key is not None else "a sum of"
+    observed = [entries if probe.entries else "", f"{what} {total}" if probe.value else ""]
     fits = (probe.value is None or probe.value.accepts(total)) and (probe.entries is None or probe.entries.accepts(len(values)))
     return Verdict(fits, " and ".join(o for o in observed if o) + f" {where}", expected)
 

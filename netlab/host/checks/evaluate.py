@@ -35,9 +35,8 @@ async def evaluate(check: CheckSpec, context: CheckContext) -> CheckVerdict:
         verdict = Verdict(False, f"a check that could not look: {error.message}", "a look at it")
     except (OSError, NetlinkError, ValueError) as error:
         verdict = Verdict(False, f"a check that could not look: {_reason(error)}", "a look at it")
-    return CheckVerdict(
-        check=check.id, passed=verdict.passed, observed=verdict.observed[:SENTENCE_CHARS_MAX], expected=verdict.expected[:SENTENCE_CHARS_MAX],
-    )
+    observed, expected = verdict.observed[:SENTENCE_CHARS_MAX], verdict.expected[:SENTENCE_CHARS_MAX]
+    return CheckVerdict(check=check.id, passed=verdict.passed, observed=observed, expected=expected)
 
 
 def _reason(error: Exception) -> str:

@@ -33,7 +33,8 @@ async def counter(probe: CounterProbe, context: CheckContext) -> Verdict:
     if now is None:
         return Verdict(False, f"no reading of {what} yet", expected)
     value = now.per_second if probe.per_second else float(now.value)
-    return Verdict(bounds.accepts(value), f"{value:.10g}{unit} in {what}" if value == int(value) else f"{value:.1f}{unit} in {what}", expected)
+    number = f"{int(value)}" if value == int(value) else f"{value:.1f}"
+    return Verdict(bounds.accepts(value), f"{number}{unit} in {what}", expected)
 
 
 def quoted(text: str) -> str:

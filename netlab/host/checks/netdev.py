@@ -9,7 +9,10 @@ from netlab.domain.probes import AddressProbe, InterfaceProbe, NeighbourProbe, Q
 from netlab.host.checks.context import CheckContext, Verdict, ask_netlink
 
 MAIN_TABLE = 254
-NUD = {0x01: "incomplete", 0x02: "reachable", 0x04: "stale", 0x08: "delay", 0x10: "probe", 0x20: "failed", 0x40: "noarp", 0x80: "permanent"}
+NUD = {
+    0x01: "incomplete", 0x02: "reachable", 0x04: "stale", 0x08: "delay", 0x10: "probe", 0x20: "failed", 0x40: "noarp",
+    0x80: "permanent",
+}
 """include/uapi/linux/neighbour.h."""
 VALID_STATES = frozenset({"reachable", "stale", "delay", "probe", "permanent", "noarp"})
 FAMILY = {4: 2, 6: 10}
@@ -86,7 +89,8 @@ async def qdisc(probe: QdiscProbe, context: CheckContext) -> Verdict:
     expected = f"{'a' if probe.present else 'no'} qdisc {probe.type} on {probe.interface}"
     if found is None:
         return Verdict(False, f"no interface {probe.interface}", expected)
-    observed = f"{'qdisc' if len(found) == 1 else 'qdiscs'} {_list(found)} on {probe.interface}" if found else f"no qdisc on {probe.interface}"
+    kinds = f"{'qdisc' if len(found) == 1 else 'qdiscs'} {_list(found)}" if found else "no qdisc"
+    observed = f"{kinds} on {probe.interface}"
     return Verdict((probe.type in found) == probe.present, observed, expected)
 
 

@@ -195,8 +195,8 @@ def _line_records(sections: list[Section]) -> dict[str, list[LineRecord]]:
         for _ in range(count):
             offset, file, text, position = _unpack("<IIII", data, at)
             at += record_size
-            source = _text(strings, text, TEXT_CHARS_MAX).strip()
-            records.append(LineRecord(offset // INSTRUCTION_BYTES, _text(strings, file), position >> 10, position & 0x3FF, source))
+            source, name = _text(strings, text, TEXT_CHARS_MAX).strip(), _text(strings, file)
+            records.append(LineRecord(offset // INSTRUCTION_BYTES, name, position >> 10, position & 0x3FF, source))
     return out
 
 

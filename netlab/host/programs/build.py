@@ -48,9 +48,11 @@ async def build(sandbox: BuildSandbox, program: ProgramSpec, files: Mapping[str,
     if done.code == 0 and len(done.stdout) <= OBJECT_BYTES_MAX:
         return Built(done.stdout, diagnostics, took_ms)
     if done.code == 0:
-        diagnostics.append(_error(program, f"The object is larger than {OBJECT_BYTES_MAX // 1024} KiB.", "Make arrays maps instead."))
+        limit = f"The object is larger than {OBJECT_BYTES_MAX // 1024} KiB."
+        diagnostics.append(_error(program, limit, "Make arrays maps instead."))
     elif done.code == KILLED:
-        diagnostics.append(_error(program, "The compiler needed more memory than there is.", "Look for a macro that expands without end."))
+        memory = "The compiler needed more memory than there is."
+        diagnostics.append(_error(program, memory, "Look for a macro that expands without end."))
     elif not any(d.severity == "error" for d in diagnostics):
         if not re.search(rb"error|clang", done.stderr):
             raise ProcessFailed(done)  # the box itself broke

@@ -12,26 +12,49 @@ DIAGNOSTICS_MAX = 100
 MESSAGE_CHARS_MAX = 600
 LAB_PREFIX = "/lab/"
 
-_MESSAGE = re.compile(r"^(?P<file>[^:\s][^:]*):(?P<line>\d+):(?P<column>\d+): (?P<severity>fatal error|error|warning|note|remark): (?P<text>.*)$")
+_MESSAGE = re.compile(
+    r"^(?P<file>[^:\s][^:]*):(?P<line>\d+):(?P<column>\d+): (?P<severity>fatal error|error|warning|note|remark): (?P<text>.*)$"
+)
 _INCLUDED = re.compile(r"^In file included from (?P<file>[^:]+):(?P<line>\d+)")
 _PLACELESS = re.compile(r"^(?:clang[-0-9]*: )?(?P<severity>fatal error|error|warning): (?:<unknown>:0:0: )?(?P<text>.*)$")
 _BACKEND = re.compile(r"^(?P<file>[^:\s]+\.[ch]):(?P<line>\d+):(?P<column>\d+): in function \S+ .*?: (?P<text>.*)$")
 
 _HINTS: tuple[tuple[str, str], ...] = (
     (r"(undeclared|implicit).*'?bpf_(hton|ntoh|cpu_to|be\d|le\d)", "Add #include <bpf/bpf_endian.h>."),
-    (r"(undeclared|undefined|implicit|unknown type|expected parameter).*'(SEC|bpf_\w+|__always_inline|__uint|__type)'", "Add #include <bpf/bpf_helpers.h>."),
-    (r"(undeclared|implicit).*'XDP_\w+'|'struct xdp_md'|unknown type name '__u(8|16|32|64)'", "Add #include <linux/bpf.h> as the first include."),
+    (
+        r"(undeclared|undefined|implicit|unknown type|expected parameter).*'(SEC|bpf_\w+|__always_inline|__uint|__type)'",
+        "Add #include <bpf/bpf_helpers.h>.",
+    ),
+    (
+        r"(undeclared|implicit).*'XDP_\w+'|'struct xdp_md'|unknown type name '__u(8|16|32|64)'",
+        "Add #include <linux/bpf.h> as the first include.",
+    ),
     (r"undeclared identifier 'ETH_P_|'struct ethhdr'", "Add #include <linux/if_ether.h>."),
     (r"'struct iphdr'", "Add #include <linux/ip.h>."),
     (r"undeclared identifier 'IPPROTO_", "Add #include <linux/in.h>."),
-    (r"'struct (icmphdr|udphdr|tcphdr|ipv6hdr)'", "Include its header: <linux/icmp.h>, <linux/udp.h>, <linux/tcp.h> or <linux/ipv6.h>."),
-    (r"file not found", "There are the kernel's headers (<linux/...>), libbpf's (<bpf/...>) and your own files in /lab; no C library."),
+    (
+        r"'struct (icmphdr|udphdr|tcphdr|ipv6hdr)'",
+        "Include its header: <linux/icmp.h>, <linux/udp.h>, <linux/tcp.h> or <linux/ipv6.h>.",
+    ),
+    (
+        r"file not found",
+        "There are the kernel's headers (<linux/...>), libbpf's (<bpf/...>) and your own files in /lab; no C library.",
+    ),
     (r"^expected ';'", "The statement before this place has no semicolon."),
     (r"^expected '}'", "A brace { above is never closed."),
     (r"BPF stack limit|stack size .*exceed", "A BPF program has 512 bytes of stack: put large things into a per-CPU array map."),
-    (r"built-in function '(\w+)' is not supported|undefined reference|unsupported.*libcall", "There is no C library in BPF: use __builtin_memcpy with a constant size, or a loop."),
-    (r"too many args|stack arguments are not supported", "A function in BPF takes at most five arguments: pass a struct by pointer."),
-    (r"unsupported signed division|unsupported dynamic stack", "BPF has no such instruction here: use unsigned types and arrays of constant size."),
+    (
+        r"built-in function '(\w+)' is not supported|undefined reference|unsupported.*libcall",
+        "There is no C library in BPF: use __builtin_memcpy with a constant size, or a loop.",
+    ),
+    (
+        r"too many args|stack arguments are not supported",
+        "A function in BPF takes at most five arguments: pass a struct by pointer.",
+    ),
+    (
+        r"unsupported signed division|unsupported dynamic stack",
+        "BPF has no such instruction here: use unsigned types and arrays of constant size.",
+    ),
 )
 
 
@@ -72,7 +95,8 @@ def _messages(stderr: str, source: str) -> Iterator[Diagnostic]:
             if path:
                 yield _diagnostic(path, int(message["line"]), int(message["column"]), severity, text)
             elif severity != "note" and included:
-                yield _diagnostic(*included, 0, severity, f"in {message['file'].split('/include/')[-1]}:{message['line']}: {text}")
+                header = message["file"].split("/include/")[-1]
+                yield _diagnostic(*included, 0, severity, f"in {header}:{message['line']}: {text}")
             included = None if path else included
         elif backend := _BACKEND.match(line):
             path = lab_path(backend["file"]) or source

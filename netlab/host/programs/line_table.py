@@ -44,13 +44,14 @@ class LineTable:
 async def read_line_table(object_bytes: bytes, uid: int) -> LineTable:
     """`uid`: an otherwise unused host uid that the reader becomes. An unreadable object gives an empty table."""
     python = os.path.realpath(sys.executable)
-    done = await run([python, "-I", "-S", "-c", _source(), str(uid)], stdin=object_bytes, timeout_s=TIMEOUT_S, output_limit=ANSWER_BYTES_MAX)
+    argv = [python, "-I", "-S", "-c", _source(), str(uid)]
+    done = await run(argv, stdin=object_bytes, timeout_s=TIMEOUT_S, output_limit=ANSWER_BYTES_MAX)
     if done.code != 0 or done.timed_out or done.truncated:
         return LineTable()
     answer = json.loads(done.stdout)
     if "error" in answer and not isinstance(answer["error"], list):
         return LineTable()
-    return LineTable({name: [(r[0], SourceLine(r[1], r[2], r[3], r[4])) for r in records] for name, records in answer.items()})
+    return LineTable({name: [(r[0], SourceLine(*r[1:5])) for r in records] for name, records in answer.items()})
 
 
 @lru_cache

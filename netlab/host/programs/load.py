@@ -16,8 +16,7 @@ from netlab.wire.events import VERIFIER_LOG_BYTES_MAX
 
 LOAD_LIMIT_S = 20
 STDERR_BYTES_MAX = VERIFIER_LOG_BYTES_MAX + 16 * 1024
-EXIT_WRITE, EXIT_REFUSED, EXIT_NO_FUNCTION, EXIT_ATTACH = 10, 20, 21, 30
-FILTER_PRIORITY = 1
+EXIT_REFUSED, EXIT_NO_FUNCTION, EXIT_ATTACH = 20, 21, 30
 
 # $1 name, $2 function, $3 hook, $4 interface, $5 how ip calls the mode, $6 the other mode when a program is there in it
 SCRIPT = r"""
@@ -45,6 +44,10 @@ rm -rf "$pins"; mv "$new" "$pins"; mv "$obj.new" "$obj"
 """
 """bash, in the node. The pins stay for the shell: /sys/fs/bpf/<program>/<function>, and its maps below maps/."""
 
+State = Literal["attached", "refused", "no_function", "attach_failed"]
+_STATES: dict[int, State] = {
+    0: "attached", EXIT_REFUSED: "refused", EXIT_NO_FUNCTION: "no_function", EXIT_ATTACH: "attach_failed",
+}
 IP_MODES = {"native": "xdpdrv", "generic": "xdpgeneric", "offload": "xdpoffload"}
 
 
@@ -52,12 +55,13 @@ IP_MODES = {"native": "xdpdrv", "generic": "xdpgeneric", "offload": "xdpoffload"
 class Loaded:
     """`state` says how far it came; `stderr` is the tools'."""
 
-    state: Literal["attached", "refused", "no_function", "attach_failed"]
+    state: State
     stderr: str = ""
 
 
 async def load(
-    nodes: Nodes, run_nodes: RunNodes, program: ProgramSpec, object_bytes: bytes, mode: Literal["native", "generic"], present_mode: str
+    nodes: Nodes, run_nodes: RunNodes, program: ProgramSpec, object_bytes: bytes, mode: Literal["native", "generic"],
+    present_mode: str,
 ) -> Loaded:
     """`present_mode`: that of an XDP program which is attached there now, or ''. Raises LOAD_TIMEOUT, START_FAILED."""
     at: AttachPoint = program.attach
@@ -69,20 +73,13 @@ async def load(
     if done.timed_out:
         raise NetlabError(ErrorCode.LOAD_TIMEOUT, limit_s=LOAD_LIMIT_S)
     stderr = done.stderr.decode(errors="replace")
-    match done.exit_code:
-        case 0:
-            return Loaded("attached", stderr)
-        case 20:
-            return Loaded("refused", stderr)
-        case 21:
-            return Loaded("no_function", stderr)
-        case 30:
-            return Loaded("attach_failed", stderr)
+    if done.exit_code in _STATES:
+        return Loaded(_STATES[done.exit_code], stderr)
     return Loaded("attach_failed", stderr or f"The node's shell ended with code {done.exit_code}.")
 
 
 def attach_reason(stderr: str) -> str:
     """The kernel's sentence in what ip or tc printed."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("libbpf:")]
-    said = [re.sub(r"^(Error|RTNETLINK answers|Warning):\s*", "", line) for line in lines if not line.startswith("We have an error")]
+    ours = (line.strip() for line in stderr.splitlines() if not line.startswith(("libbpf:", "We have an error")))
+    said = [re.sub(r"^(Error|RTNETLINK answers|Warning):\s*", "", line) for line in ours if line]
     return said[0].rstrip(".") if said else "the kernel refused it without saying why"

@@ -65,7 +65,7 @@ class Programs:
         if not load:
             summary = f"{program.source} compiles" + (f", with {_count(warnings, 'warning')}." if warnings else ".")
             return ProgramOutcome(program.name, "built", summary, built.diagnostics, build_ms=built.build_ms)
-        loaded = await self._load(run_nodes, program, built.object, mode or program.attach.mode)
+        loaded = await self._load(run_nodes, program, files, built.object, mode or program.attach.mode)
         return ProgramOutcome(
             program.name, loaded.outcome, loaded.summary, [*built.diagnostics, *loaded.diagnostics], loaded.log,
             built.build_ms, loaded.load_ms, loaded.instructions,
@@ -73,7 +73,8 @@ class Programs:
 
     async def detach(self, run_nodes: RunNodes, node: str, interface: str, hook: str) -> None:
         """Take off whatever is there; nothing when nothing is."""
-        found = [a for a in await attached.attachments_of(self._nodes, run_nodes, node) if (a.interface, a.hook) == (interface, hook)]
+        there = await attached.attachments_of(self._nodes, run_nodes, node)
+        found = [a for a in there if (a.interface, a.hook) == (interface, hook)]
         if not found:
             return
         if hook == "xdp":
@@ -81,19 +82,22 @@ class Programs:
             with sock:
                 await asyncio.to_thread(_detach_xdp, sock, interface, found)
         else:
-            await self._nodes.execute(run_nodes, node, ["tc", "filter", "del", "dev", interface, hook.removeprefix("tc-")], cwd="/")
+            argv = ["tc", "filter", "del", "dev", interface, hook.removeprefix("tc-")]
+            await self._nodes.execute(run_nodes, node, argv, cwd="/")
 
     async def attachments(self, run_nodes: RunNodes) -> list[Attachment]:
         return await attached.attachments(self._nodes, run_nodes)
 
-    async def _load(self, run_nodes: RunNodes, program: ProgramSpec, object_bytes: bytes, mode: Mode) -> ProgramOutcome:
+    async def _load(
+        self, run_nodes: RunNodes, program: ProgramSpec, files: Mapping[str, str], object_bytes: bytes, mode: Mode
+    ) -> ProgramOutcome:
         at = program.attach
         before = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
         began = time.perf_counter()
         loaded = await load(self._nodes, run_nodes, program, object_bytes, mode, before.mode if before else "")
         load_ms = (time.perf_counter() - began) * 1000
         if loaded.state == "refused":
-            return await self._refused(program, object_bytes, loaded, load_ms)
+            return await self._refused(program, files[program.source], object_bytes, loaded, load_ms)
         if loaded.state == "no_function":
             return _no_function(program, loaded, load_ms)
         if loaded.state == "attach_failed":
@@ -103,9 +107,11 @@ class Programs:
         now = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
         return _attached(program, now, load_ms)
 
-    async def _refused(self, program: ProgramSpec, object_bytes: bytes, loaded: Loaded, load_ms: float) -> ProgramOutcome:
+    async def _refused(
+        self, program: ProgramSpec, text: str, object_bytes: bytes, loaded: Loaded, load_ms: float
+    ) -> ProgramOutcome:
         table = await read_line_table(object_bytes, self._sandbox.reader_uid)
-        refusal = read_refusal(loaded.stderr, table, program.source, program.function)
+        refusal = read_refusal(loaded.stderr, table, program.source, text, program.function)
         said = refusal.diagnostic
         summary = f"The verifier refused it on line {said.line}: {said.message}"
         return ProgramOutcome(program.name, "refused", summary, [said], refusal.log, load_ms=load_ms)
@@ -114,10 +120,12 @@ class Programs:
 def _attached(program: ProgramSpec, now: Attachment | None, load_ms: float) -> ProgramOutcome:
     at = program.attach
     if now is None:  # somebody was quicker, in a shell
-        return ProgramOutcome(program.name, "attach_failed", f"It was taken off {at.node}:{at.interface} at once.", load_ms=load_ms)
+        summary = f"It was taken off {at.node}:{at.interface} at once."
+        return ProgramOutcome(program.name, "attach_failed", summary, load_ms=load_ms)
     count = _instructions(now.program_id)
     how = f" in {now.mode} mode" if now.mode else ""
-    summary = f"{program.function} runs on {at.node}:{at.interface}{how}: {_count(count, 'instruction')}, verified and loaded in {load_ms:.0f} ms."
+    took = f"verified and loaded in {load_ms:.0f} ms"
+    summary = f"{program.function} runs on {at.node}:{at.interface}{how}: {_count(count, 'instruction')}, {took}."
     return ProgramOutcome(program.name, "attached", summary, load_ms=load_ms, instructions=count)
 
 

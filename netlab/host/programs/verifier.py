@@ -8,19 +8,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from netlab.host.programs.diagnostics import lab_path
+from netlab.host.programs.diagnostics import MESSAGE_CHARS_MAX, lab_path
 from netlab.host.programs.line_table import LineTable, SourceLine
-from netlab.host.programs.refusals import explain
+from netlab.host.programs.refusals import Cause, explain
 from netlab.wire.events import VERIFIER_LOG_BYTES_MAX, Diagnostic, VerifierLine
 
 _BEGIN = re.compile(r"prog '(?P<name>[^']*)': -- BEGIN PROG LOAD LOG --")
 _END = "-- END PROG LOAD LOG --"
 _INSTRUCTION = re.compile(r"^(?P<at>\d+): (?:\((?P<code>[0-9a-f]{2})\)|R\d|frame\d)")
+_GLUED = re.compile(r"(?m)^(\d+: \([0-9a-f]{2}\) .*?goto pc[+-]\d+) (?=[a-z])")
+"""A reason that the kernel prints behind an instruction, without a new line."""
 _SOURCE = re.compile(r"^; .* @ \S+:\d+$")
 _FROM = re.compile(r"^from (?P<at>\d+) to (?P<to>\d+)")
 _NAMES_INSTRUCTION = re.compile(r"\binsn (?P<at>\d+)")
-_STATE = re.compile(r"^(?:\s*(?:caller|callee|frame\d+)?:?\s*(?:frame\d+:)?\s*R\d+|caller:|callee:|; |func#\d|last_idx|first_idx|regs=|mark_precise|parent |returning from|to caller|propagating|\s*$)")
-_CLOSING = re.compile(r"^(?:processed \d+ insns|verification time|stack depth|max_states|peak_states|BPF program is too large\. Processed|-- END)")
+_STATE = re.compile(
+    r"^(?:\s*(?:frame\d+:)?\s*R\d+(?:_[rw]+)?=|caller:|callee:|(?:cur|old) state:|; |func#\d|last_idx|first_idx|regs="
+    r"|mark_precise|parent |returning from|to caller|propagating|\s*$)"
+)
+"""What the log says of registers on its way; a reason begins with a register's name, too, but no = follows."""
+_CLOSING = re.compile(
+    r"^(?:processed \d+ insns|verification time|stack depth|max_states|peak_states|BPF program is too large\. Processed|-- END)"
+)
+_NOT_A_REASON = re.compile(r"Warning|If it used to work|Error: failed to|failed to load object|Failed to bump RLIMIT_MEMLOCK")
 
 
 @dataclass(frozen=True)
@@ -31,32 +40,30 @@ class Refusal:
     log: list[VerifierLine]
 
 
-def read_refusal(stderr: str, table: LineTable, source: str, function: str) -> Refusal:
-    """`stderr` is libbpf's, with the verifier's log in it."""
+def read_refusal(stderr: str, table: LineTable, source: str, text: str, function: str) -> Refusal:
+    """`stderr` is libbpf's, with the verifier's log in it; `text` that of the source."""
     name, lines = _verifier_log(stderr)
     if not lines:
-        return _refused_before(stderr, table, source, function)
+        return Refusal(_refused_before(stderr, table, source, text, function), [])
     trusted = any(_SOURCE.match(line) for line in lines)  # its own source lines: it has BTF, so nothing of it is missing
     function = name or function
     instructions = list(_instruction_of_each(lines))
-    at = next((i for i in range(len(lines) - 1, -1, -1) if _says_why(lines[i])), len(lines) - 1)
-    begin = _first_of_reason(lines, at)
-    message = lines[begin].strip()
+    last = next((i for i in range(len(lines) - 1, -1, -1) if _says_why(lines[i])), len(lines) - 1)
+    first = _first_of_reason(lines, last)
+    message = lines[first].strip()
     named = _NAMES_INSTRUCTION.search(message)
-    instruction = int(named["at"]) if named else instructions[begin]
-    place = _own_place(table, function, instruction, source)
-    reason = " ".join(line.strip() for line in lines[begin : at + 1])
-    cause = explain(reason, trusted)
+    place = _own_place(table, function, int(named["at"]) if named else instructions[first], source)
+    cause = next((c for line in lines[first : last + 1] if (c := explain(line, trusted)).hint), Cause(""))
     diagnostic = Diagnostic(
         path=source, line=place.line if place else _first_line(table, function), column=place.column if place else 0,
-        severity="error", message=message[:600], hint=cause.hint, source=cause.source,
+        severity="error", message=message[:MESSAGE_CHARS_MAX], hint=cause.hint, source=cause.source,
     )
     return Refusal(diagnostic, list(_folded(lines, instructions, table, function, source)))
 
 
 def _verifier_log(stderr: str) -> tuple[str, list[str]]:
     """The last log in what libbpf printed: (program, lines). Its beginning may be cut off."""
-    lines = stderr.splitlines()
+    lines = _GLUED.sub(r"\1\n", stderr).splitlines()
     ends = [at for at, line in enumerate(lines) if line.strip() == _END]
     if not ends:
         return "", []
@@ -67,14 +74,27 @@ def _verifier_log(stderr: str) -> tuple[str, list[str]]:
     return name, lines[begin : ends[-1]]
 
 
-def _refused_before(stderr: str, table: LineTable, source: str, function: str) -> Refusal:
+def _refused_before(stderr: str, table: LineTable, source: str, text: str, function: str) -> Diagnostic:
     """libbpf or bpf(2) refused without a verifier's log: a map, a section's name, the size."""
     said = [line.removeprefix("libbpf: ").strip() for line in stderr.splitlines() if line.strip()]
-    said = [line for line in said if not re.match(r"Warning|If it used to work|Error: failed to|failed to load object", line)] or said
-    cause = next((c for line in said if (c := explain(line, False)).hint), explain("", False))
-    message = next((line for line in said if explain(line, False).hint), said[0] if said else "The kernel refused it without saying why.")
-    line = _first_line(table, function)
-    return Refusal(Diagnostic(path=source, line=line, severity="error", message=message[:600], hint=cause.hint, source=cause.source), [])
+    said = [line for line in said if not _NOT_A_REASON.match(line)] or said or ["The kernel refused it without saying why."]
+    message = next((line for line in said if explain(line, False).hint), said[0])
+    cause = explain(message, False)
+    line = _line_of_name(message, text) or _first_line(table, function)
+    return Diagnostic(
+        path=source, line=line, severity="error", message=message[:MESSAGE_CHARS_MAX], hint=cause.hint, source=cause.source
+    )
+
+
+def _line_of_name(message: str, text: str) -> int:
+    """Where the map or section is that the message names; 0 when it names none."""
+    if found := re.search(r"map '(?P<name>\w+)'", message):
+        wanted = re.compile(rf"\b{found['name']}\s+SEC\(\"\.maps\"\)")
+    elif found := re.search(r"(?:section|sec) '(?P<name>[^']+)'", message):
+        wanted = re.compile(re.escape(f'SEC("{found["name"]}")'))
+    else:
+        return 0
+    return next((number for number, line in enumerate(text.splitlines(), start=1) if wanted.search(line)), 0)
 
 
 def _instruction_of_each(lines: list[str]) -> Iterator[int]:

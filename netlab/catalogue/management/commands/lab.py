@@ -54,20 +54,22 @@ class Command(BaseCommand):
         known = {folder.name: folder for folder in lab_folders(labs_dir)}
         for lab_id in ids:
             if lab_id not in known:
-                raise CommandError(f"There is no lab {lab_id} in {labs_dir}; {nearest(lab_id, list(known)) or 'there is none at all'}.")
+                hint = nearest(lab_id, list(known)) or "there is none at all"
+                raise CommandError(f"There is no lab {lab_id} in {labs_dir}; {hint}.")
         return [known[lab_id] for lab_id in ids] if ids else list(known.values())
 
     def _new(self, labs_dir: Path, lab_id: str) -> None:
         try:
             TypeAdapter(LabId).validate_python(lab_id)
         except ValidationError:
-            raise CommandError(f"{lab_id} cannot be a lab's id: small letters and digits, in words joined by single dashes.") from None
+            rule = "small letters and digits, in words joined by single dashes"
+            raise CommandError(f"{lab_id} cannot be a lab's id: {rule}.") from None
         folder = labs_dir / lab_id
         try:
             write_new_lab(folder)
         except FileExistsError:
             raise CommandError(f"{folder} is there already; nothing was changed.") from None
-        self.stdout.write(f"{folder} is ready and works as it is. Next: manage.py lab lint {lab_id}, then manage.py lab test {lab_id}.")
+        self.stdout.write(f"{folder} works as it is. Next: manage.py lab lint {lab_id}, manage.py lab test {lab_id}.")
 
     def _lint(self, folders: list[Path]) -> None:
         found = 0
