@@ -14,7 +14,7 @@ from netlab.domain.ids import HostName, InstanceId
 
 
 def _field(default: object, reason: str, unit: str = "") -> object:
-    return Field(default, description=reason, json_schema_extra={"unit": unit})  # type: ignore[call-overload]
+    return Field(default, description=reason, json_schema_extra={"unit": unit})
 
 
 class Config(BaseSettings):
@@ -76,4 +76,4 @@ def load_config() -> Config:
     """The process's configuration, read once. Raises pydantic's ValidationError, which names the field."""
     import os
 
-    return Config(_env_file=os.environ.get("NETLAB_ENV_FILE"))  # type: ignore[call-arg]
+    return Config(_env_file=os.environ.get("NETLAB_ENV_FILE"))

@@ -94,7 +94,8 @@ unixsocket {instance.redis_socket}
 unixsocketperm 770
 dir {instance.state_dir}/redis
 daemonize no
-supervised no
+# its title would overwrite the environment by which `make down` knows its own
+set-proc-title no
 appendonly yes
 appendfsync everysec
 save ""
