@@ -41,6 +41,15 @@ export class CounterStore {
     for (const listener of this.listeners) listener();
   }
 
+  /** The lab is gone: nothing is known any more. */
+  clear(): void {
+    this.schema = null;
+    this.ring = new SampleRing(0, 1);
+    this.current = [];
+    this.lastNumber = Number.NaN;
+    for (const listener of this.listeners) listener();
+  }
+
   take(frame: Frame): FrameOutcome {
     const width = this.schema?.counters.length ?? -1;
     if (frame.schemaVersion !== this.schema?.version) return "need_full";

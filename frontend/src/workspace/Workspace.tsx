@@ -66,7 +66,7 @@ export function Workspace() {
             </Panel>
             <Splitter vertical label="Height of the topology" />
             <Panel id="counters" order={2} defaultSize={60} minSize={15} tagName="section" aria-label="Counters">
-              {state && !isEnded(state) ? (
+              {state && state !== "queued" && !isEnded(state) ? (
                 <Loading what="the counters">
                   <CountersPane />
                 </Loading>

@@ -158,10 +158,14 @@ export class LabSession {
       runId,
       {
         lastEvent: () => this.state.view?.lastEvent ?? null,
-        onSnapshot: (run, lastEvent) => this.set({ view: fromSnapshot(run, lastEvent, this.state.view ?? undefined) }),
+        onSnapshot: (run, lastEvent) => {
+          this.set({ view: fromSnapshot(run, lastEvent, this.state.view ?? undefined) });
+          this.leaveWhenEnded();
+        },
         onEvent: (id, event) => {
           const view = this.state.view;
           if (view) this.set({ view: applyEvent(view, id, event) });
+          this.leaveWhenEnded();
         },
         onConnection: (state, code) => this.connectionChanged(state, code),
       },
@@ -169,6 +173,15 @@ export class LabSession {
     );
     this.socket.setRate(document.hidden ? "slow" : "fast");
     this.socket.connect();
+  }
+
+  /** Nothing more comes from a run that has ended. */
+  private leaveWhenEnded(): void {
+    if (!this.run || !isEnded(this.run.state)) return;
+    this.socket?.close();
+    this.socket = null;
+    this.counters.clear();
+    this.set({ connection: "none" });
   }
 
   private connectionChanged(state: ConnectionState, closeCode: number): void {
@@ -200,6 +213,7 @@ export class LabSession {
       if (!asked) return;
       const answer = await ask(asked);
       if (this.state.view) this.set({ view: mergeAnswer(this.state.view, asked, answer) });
+      this.leaveWhenEnded();
     });
   }
 

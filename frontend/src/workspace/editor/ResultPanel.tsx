@@ -31,24 +31,16 @@ export function ResultPanel({ result, desk, tabIndents, onTabIndents }: ResultPa
       {tab === "log" && <VerifierLog log={log} path={sourceOf(result)} desk={desk} />}
       <div className="result-bar">
         {result ? <Summary result={result} /> : <span className="summary muted">Not built yet</span>}
-        <button
-          type="button"
-          className="quiet"
-          aria-expanded={tab === "problems"}
-          disabled={!problems.length}
-          onClick={() => toggle("problems")}
-        >
-          Problems {problems.length}
-        </button>
-        <button
-          type="button"
-          className="quiet"
-          aria-expanded={tab === "log"}
-          disabled={!log.length}
-          onClick={() => toggle("log")}
-        >
-          Verifier log
-        </button>
+        {problems.length > 0 && (
+          <button type="button" className="quiet" aria-expanded={tab === "problems"} onClick={() => toggle("problems")}>
+            Problems {problems.length}
+          </button>
+        )}
+        {log.length > 0 && (
+          <button type="button" className="quiet" aria-expanded={tab === "log"} onClick={() => toggle("log")}>
+            Verifier log
+          </button>
+        )}
         <label className="small tab-choice" title="Off: Tab leaves the editor. On: Escape, then Tab leaves it.">
           <input type="checkbox" checked={tabIndents} onChange={(event) => onTabIndents(event.target.checked)} />
           Tab indents

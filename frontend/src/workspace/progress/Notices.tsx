@@ -2,15 +2,18 @@
 // in the workspace's status region. Good news leaves by itself, bad news waits to be closed.
 
 import { useEffect } from "react";
+import type { RunStateName } from "../../api/types";
 import type { Notice } from "../../live/run_reducer";
 import { useLabSession, useSession } from "../context";
 
 const SHOWN_MS = 8_000;
 const NONE: Notice[] = [];
+/** In the others the start panel is there and shows a refusal itself. */
+const SHOWS_WORK: ReadonlySet<RunStateName> = new Set(["running", "resetting", "paused", "stopping"]);
 
 export function Notices() {
   const notices = useSession((s) => s.view?.notices ?? NONE);
-  const refusal = useSession((s) => (s.view && s.view.run.state !== "failed" ? s.refusal : null));
+  const refusal = useSession((s) => (s.view && SHOWS_WORK.has(s.view.run.state) ? s.refusal : null));
   const session = useLabSession();
   return (
     <div className="notices">

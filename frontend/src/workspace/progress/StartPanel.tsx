@@ -83,7 +83,7 @@ export function Failure({ title, error, step }: { title: string; error: ErrorBod
       <strong>{error.message}</strong>
       {step && <p>It happened while: {step.title}.</p>}
       {error.hint && <p>{error.hint}</p>}
-      {id && (
+      {id && !error.hint.includes(id) && (
         <p className="small">
           Id to quote: <code>{id}</code>
         </p>

@@ -39,7 +39,7 @@ export function TopBar() {
       )}
       <Connection />
       <span className="spacer" />
-      {run && !isEnded(run.state) && <TimeLeft deadline={run.deadline} />}
+      {run && run.state !== "queued" && !isEnded(run.state) && <TimeLeft deadline={run.deadline} />}
       <RunButtons />
     </header>
   );
