@@ -100,7 +100,7 @@ def make_sandboxes(spec: SandboxSpec, names: list[str]) -> list[str]:
             child.go_on()
         return [child.name for child in children if child.finish()]
     finally:
-        for child in children:
+        for child in reversed(children):  # a later one was forked with copies of the earlier ones' sockets
             child.end()
 
 
