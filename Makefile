@@ -14,11 +14,11 @@ help:
 	@echo 'make lint          static checks alone    make lock    resolve the dependencies anew'
 	@echo 'make bench-start   Start to first prompt  make bench-create  create and delete beside ip -batch and Mininet'
 
-up down status password logs lint lock bench-start bench-create:
+up down status password logs lint lock:
 	$(RUN) $@
 
-# ARGS goes to pytest: make test ARGS='-k terminal'
-test test-fast:
+# ARGS goes to pytest or the bench: make test ARGS='-k terminal'
+test test-fast bench-start bench-create:
 	$(RUN) $@ $(ARGS)
 
 docs:

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.install import environment, frontend, packages, rootfs
+from netlab.install import content, environment, frontend, packages, processes, rootfs, settings_files
 from netlab.install.failure import Failed
-from netlab.install.instance import PYTHON, TOP, VENV
+from netlab.install.instance import PYTHON, TOP, VENV, load_instance
 from netlab.install.progress import Progress
 
 LOG = TOP / "var" / "log" / "test.log"
 FRONTEND_TOOLS = ("biome", "tsc", "vitest")
-BENCHES = {"bench-start": "bench/start.py", "bench-create": "bench/engine_create.py"}
+BENCHES = {"bench-start": "bench.start", "bench-create": "bench/engine_create.py"}
 LOCKS = ("base", "dev")
 LOCK = (f"{VENV}/bin/uv", "pip", "compile",
         "--quiet", "--generate-hashes", "--no-header", "--no-emit-index-url", "--python-version", "3.11")
@@ -75,11 +75,23 @@ def lock() -> int:
 
 
 def bench(name: str, arguments: Sequence[str]) -> int:
+    """A bench against the running netlab (bench-start) or on namespaces of its own (bench-create)."""
     tree = prepare(name, ["run", "test", "bench"] if name == "bench-create" else ["run", "test"])
     if tree is None:
         return 1
-    env = {**os.environ, "PATH": environment.tool_path(), "NETLAB_ROOTFS_DIR": str(tree), "PYTHONPATH": str(TOP)}
-    return subprocess.run([PYTHON, TOP / BENCHES[name], *arguments], cwd=TOP, env=env, check=False).returncode
+    env = {**os.environ, "PATH": environment.tool_path(), "NETLAB_ROOTFS_DIR": str(tree)}
+    if name == "bench-start" and not {"NETLAB_URL", "NETLAB_CODE"} <= env.keys():
+        env |= running_netlab()
+    return subprocess.run([PYTHON, "-m", BENCHES[name], *arguments], cwd=TOP, env=env, check=False).returncode
+
+
+def running_netlab() -> dict[str, str]:
+    """The address and the demo workshop's code of this machine's netlab."""
+    instance = load_instance()
+    sign_in, wanted = content.read_sign_in(instance), settings_files.read(instance)
+    if sign_in is None or processes.supervisor(instance) is None:
+        raise Failed("netlab does not run", "Run `make up` first, or give NETLAB_URL and NETLAB_CODE.")
+    return {"NETLAB_URL": wanted.public_url, "NETLAB_CODE": sign_in.code}
 
 
 def prepare(command: str, groups: list[str]) -> Path | None:
