@@ -26,6 +26,7 @@ WHOLE_MACHINE: Mapping[Ability, str] = {
     Ability.FENTRY: "programs that trace a shared kernel would see everybody's",
     Ability.NETDEVSIM: "simulated devices belong to the whole machine",
     Ability.DSA: "switches belong to the whole machine",
+    Ability.AF_XDP: "nodes on a shared kernel may not make its kind of map",
 }
 """What a shared kernel may well have, and still gives to no node."""
 

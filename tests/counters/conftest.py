@@ -33,7 +33,8 @@ class Pair:
         subprocess.run(["ip", "netns", verb, self.names[node]], check=True)
 
     def run(self, node: str, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["ip", "netns", "exec", self.names[node], *argv], check=check, capture_output=True, text=True)
+        command = ["ip", "netns", "exec", self.names[node], *argv]
+        return subprocess.run(command, check=check, capture_output=True, text=True, errors="surrogateescape")
 
     def ping(self, count: int) -> None:
         self.run("a", "ping", "-q", "-n", "-i", "0.002", "-c", str(count), "-W", "1", "10.77.0.2", check=False)

@@ -15,6 +15,8 @@ import pytest
 from netlab.config import Config
 from netlab.host.counters.client import Sampler
 from netlab.host.counters.reader import NodeReader
+from netlab.host.kernel import netlink
+from netlab.host.kernel.syscalls import inside_netns
 from netlab.host.probe import bpf
 from netlab.wire.counters import CounterSchema, Merged
 
@@ -296,6 +298,24 @@ async def test_a_real_storm_is_told_in_an_unwatched_lab_and_calm_traffic_is_not(
         assert (run, interface, limit) == ("r1", "eth0", 100_000) and node in ("a", "b") and pps > 100_000
         print(f"storm of {pps:,} packets/s told after {told_after_s:.2f} s")
         assert len([s for s in heard.storms if s[1] == node]) == 1
+
+
+async def test_a_storm_on_a_device_with_a_name_of_odd_bytes_can_be_set_down(pair: Pair) -> None:
+    name = b"\xff\xfe"
+    pair.ip("b", "link", "set", "eth0", "name", os.fsdecode(name))
+    pair.ip("b", "link", "set", os.fsdecode(name), "up")
+    async with sampling() as (sampler, heard):
+        await sampler.add_run("r1", pair.lab(max_pps=1000), pair.places())
+        flood = await asyncio.create_subprocess_exec(
+            "ip", "netns", "exec", pair.names["a"], "ping", "-q", "-f", "-w", "2", "10.77.0.2", stdout=subprocess.DEVNULL
+        )
+        await until(lambda: any(s[1] == "b" for s in heard.storms), within_s=3)
+        told = next(s[2] for s in heard.storms if s[1] == "b")
+        assert os.fsencode(told) == name
+        with inside_netns(pair.path("b")), netlink.route_socket() as sock:
+            netlink.send_all(sock, [netlink.set_state(told, up=False)])
+        assert "state DOWN" in pair.run("b", "ip", "link", "show", os.fsdecode(name)).stdout
+        await flood.wait()
 
 
 async def test_the_labs_own_limit_wins(pair: Pair) -> None:

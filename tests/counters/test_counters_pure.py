@@ -169,12 +169,26 @@ def test_a_storm_is_told_once_and_again_only_if_it_goes_on() -> None:
     assert [n for n, yes in enumerate(told) if yes] == [2, 2 + AGAIN_SAMPLES, 2 + 2 * AGAIN_SAMPLES]
 
 
-def test_exactly_the_limit_is_allowed_and_a_new_device_is_not_judged_by_its_first_sample() -> None:
+def test_exactly_the_limit_is_allowed_and_a_new_device_too() -> None:
     guard = StormGuard(limit_pps=1000)
     for n in range(5):
         assert guard.judge({b"eth0": _device(n * 500)}, n * 0.5) == []
-    assert guard.judge({b"eth0": _device(2500), b"new": _device(10**9)}, 2.5) == []
-    assert guard.judge({b"eth0": _device(3000), b"new": _device(10**9)}, 3.0) == []
+    assert guard.judge({b"eth0": _device(2500), b"new": _device(0)}, 2.5) == []
+    assert guard.judge({b"eth0": _device(3000), b"new": _device(500)}, 3.0) == []
+
+
+def test_renaming_the_device_does_not_help_a_storm() -> None:
+    guard = StormGuard(limit_pps=1000)
+    told = [guard.judge({b"x%d" % n: _device(n * 5000)}, n * 0.5) for n in range(6)]
+    assert [bool(storms) for storms in told] == [False, False, True, True, True, True]
+    assert told[2][0].device == b"x2"
+
+
+def test_renaming_a_device_once_is_no_storm_however_much_it_has_carried() -> None:
+    guard = StormGuard(limit_pps=1000)
+    assert guard.judge({b"eth0": _device(10**9)}, 0.0) == []
+    assert guard.judge({b"wan": _device(10**9)}, 0.5) == []
+    assert guard.judge({b"wan": _device(10**9)}, 1.0) == []
 
 
 # recent rates

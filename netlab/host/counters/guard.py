@@ -35,14 +35,18 @@ class StormGuard:
         packets = {name: c.rx_packets + c.tx_packets for name, c in devices.items()}
         last, elapsed_s = self._packets, at - self._at
         self._packets, self._at = packets, at
-        storms, hot = [], {}
+        if not last or elapsed_s <= 0:
+            return []
+        # a new name with a full counter is a device that was renamed: it inherits the judgement of those that have gone
+        inherited = max((hot for name, hot in self._hot.items() if name not in packets), default=0)
+        storms, hot_now = [], {}
         for name, count in packets.items():
-            if name not in last or elapsed_s <= 0:
+            renamed = name not in last
+            pps = (count - last.get(name, 0)) / elapsed_s
+            if pps <= self.limit_pps:
                 continue
-            pps = (count - last[name]) / elapsed_s
-            if pps > self.limit_pps:
-                hot[name] = self._hot.get(name, 0) + 1
-                if hot[name] % AGAIN_SAMPLES == SAMPLES:
-                    storms.append(Storm(name, int(pps)))
-        self._hot = hot
+            hot = hot_now[name] = (inherited if renamed else self._hot.get(name, 0)) + 1
+            if hot % AGAIN_SAMPLES == SAMPLES or (renamed and hot > SAMPLES):
+                storms.append(Storm(name, int(pps)))
+        self._hot = hot_now
         return storms

@@ -9,6 +9,7 @@
                        [OPENED, run, [node that could not be opened, ...]]
                        [CLOSED, run]      no descriptor of the run is open any more
 
+An interface's name may be any bytes: those that are not UTF-8 travel as surrogate escapes, as file names do in Python.
 Both ends are the same version of the same program, so there is nothing to negotiate.
 """
 
@@ -51,7 +52,7 @@ class NodeSource(NamedTuple):
 
 
 def pack(kind: IntEnum, *items: Any) -> bytes:
-    packed: bytes = msgpack.packb([int(kind), *items])
+    packed: bytes = msgpack.packb([int(kind), *items], unicode_errors="surrogateescape")
     return packed
 
 
@@ -59,7 +60,7 @@ class Messages:
     """Cuts a byte stream into messages."""
 
     def __init__(self) -> None:
-        self._unpacker = msgpack.Unpacker(max_buffer_size=MESSAGE_BYTES_MAX, strict_map_key=False)
+        self._unpacker = msgpack.Unpacker(max_buffer_size=MESSAGE_BYTES_MAX, unicode_errors="surrogateescape")
 
     def feed(self, data: bytes) -> Iterator[list[Any]]:
         self._unpacker.feed(data)

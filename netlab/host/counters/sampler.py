@@ -128,8 +128,7 @@ class SamplerProcess:
 
     def _tell_storms(self, lab: LabSampler, at: float) -> None:
         for node, storm in lab.read(at):
-            interface = storm.device.decode("utf-8", errors="backslashreplace")
-            self._send(pack(Report.STORM, lab.run, node, interface, storm.pps, lab.limit_pps))
+            self._send(pack(Report.STORM, lab.run, node, os.fsdecode(storm.device), storm.pps, lab.limit_pps))
 
     def _send(self, message: bytes) -> None:
         self._unsent += message

@@ -6,6 +6,7 @@ The actor knows no kernel; it decides *whether* and *when*, `carry_out` knows wh
 
 import asyncio
 import logging
+import os
 import time
 from collections import deque
 from contextlib import suppress
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 ACCEPTS = frozenset({RunState.STARTING, RunState.RUNNING, RunState.RESETTING})
 """States in which commands about a run's inside are taken; they wait until it runs."""
 START_TRIES_MAX = 2
-"""A start during which the agent was killed is begun once more, not for ever."""
+"""A start or reset during which the agent was killed is begun once more, not for ever."""
 
 
 class RunActor:
@@ -168,7 +169,8 @@ class RunActor:
     async def _stop_storm(self, node: str, interface: str, pps: int, limit_pps: int) -> None:
         try:
             await self.live.parts.nodes.set_link(self.live.nodes_there, node, interface, False)
-            self.live.tell(StormStopped, node=node, interface=interface, pps=pps, limit_pps=limit_pps)
+            shown = os.fsencode(interface).decode(errors="backslashreplace")  # attendees may name devices by any bytes
+            self.live.tell(StormStopped, node=node, interface=shown, pps=pps, limit_pps=limit_pps)
         except Exception:  # a background task's edge: the guard sees the storm again and asks again
             log.exception("setting %s:%s of %s down", node, interface, self.record.run)
         finally:
@@ -208,6 +210,9 @@ class RunActor:
         if self._loop is not None:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({self._loop})
+        if self.record.tries:
+            self.record.tries = 0  # it was we who stopped it, it did not stop us
+            self.live.save_soon()
         await self.live.settle()
         for terminal in self.live.desk.of_run(self.record.run):
             self.live.desk.remove(terminal.id)

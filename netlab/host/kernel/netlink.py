@@ -78,7 +78,7 @@ def set_up(ifindex: int) -> bytes:
 
 
 def set_state(name: str, up: bool) -> bytes:
-    body = _IFINFO.pack(0, 0, 0, IFF_UP if up else 0, IFF_UP) + attribute(IFLA_IFNAME, name.encode() + b"\0")
+    body = _IFINFO.pack(0, 0, 0, IFF_UP if up else 0, IFF_UP) + attribute(IFLA_IFNAME, os.fsencode(name) + b"\0")
     return message(RTM_SETLINK, 0, body)
 
 
