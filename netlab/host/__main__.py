@@ -3,10 +3,14 @@
 import argparse
 import asyncio
 import logging.config
+import os
 import sys
 
 from netlab.config import Config, load_config
 from netlab.logs import logging_config
+
+WALKED_UMASK = 0o022
+"""Containers of other uids walk through the folders that a host makes; what is private has a mode of its own."""
 
 
 def main() -> int:
@@ -19,6 +23,7 @@ def main() -> int:
     probe = commands.add_parser("probe", help="what this kernel can do, found by trying")
     probe.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()
+    os.umask(WALKED_UMASK)
     logging.config.dictConfig(logging_config())
     return COMMANDS[arguments.command](load_config(), arguments)
 
