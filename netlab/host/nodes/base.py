@@ -19,7 +19,7 @@ from netlab.host.nodes.api import NodePlace, RunNodes
 from netlab.host.nodes.marks import Mark
 from netlab.host.nsworker.client import Answer, NsWorker
 from netlab.host.nsworker.places import RunDir
-from netlab.host.sandbox.door import ContainerDoor
+from netlab.host.sandbox.door import CONTAINER_RUNTIMES, ContainerDoor
 from netlab.wire.host_report import Leftover
 
 LAB_MB = 16
@@ -29,11 +29,11 @@ PLAIN, SANDBOXED = "plain", "sandboxed"
 
 
 class NodesBase:
-    def __init__(self, config: Config, worker: NsWorker) -> None:
+    def __init__(self, config: Config, worker: NsWorker, container_runtimes: Sequence[str] = CONTAINER_RUNTIMES) -> None:
         self._config, self._worker = config, worker
         self._instance, self._base = config.instance, config.run_dir
         self._hierarchies = Hierarchies.of_this_host()
-        self._containers = ContainerDoor.find(self._base / "crun")
+        self._containers = ContainerDoor.find(self._base / "crun", container_runtimes)
 
     # what a runtime asks ------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from netlab.host.nsworker.client import Child, NsWorker
 from netlab.host.nsworker.places import RunDir
 from netlab.host.sandbox import bundle, delegation
 from netlab.host.sandbox.bundle import BundleSpec, Confinement
+from netlab.host.sandbox.door import CONTAINER_RUNTIMES
 from netlab.host.steps import Steps
 
 INIT = ("/usr/bin/catatonit", "-P")
@@ -40,6 +41,7 @@ CONTAINERS_AT_ONCE = 8
 CONTAINER_START_S = 30.0
 TERMINAL_START_S = 15.0
 CONTROL_BYTES = 4096
+CONFINED = Confinement()
 
 
 class ContainerFailed(Exception):
@@ -47,10 +49,14 @@ class ContainerFailed(Exception):
 
 
 class SandboxedNodes(NodesBase):
-    def __init__(self, config: Config, worker: NsWorker, confinement: Confinement = Confinement()) -> None:  # noqa: B008 # frozen
-        super().__init__(config, worker)
+    def __init__(
+        self, config: Config, worker: NsWorker, confinement: Confinement = CONFINED, *,
+        container_runtimes: Sequence[str] = CONTAINER_RUNTIMES, overlay_by_host: bool = False,
+    ) -> None:
+        """`overlay_by_host` is found by itself; given, it takes the way of kernels before 6.6."""
+        super().__init__(config, worker, container_runtimes)
         self._confinement = confinement
-        self._overlay_by_host = False
+        self._overlay_by_host = overlay_by_host
         self._starting = asyncio.Semaphore(CONTAINERS_AT_ONCE)
         self._numbers = count(1)
 

@@ -9,6 +9,7 @@ import errno
 import gc
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from netlab.host.nsworker.places import NodeDir, RunDir
 
 OWN_NETNS = "/proc/self/ns/net"
 ANSWER_BYTES = 4096
+CHILD_ANSWER_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,12 @@ class _Child:
     def __init__(self, spec: SandboxSpec, name: str) -> None:
         self.name, self._spec, self._place = name, spec, spec.run.node(name)
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ours.settimeout(CHILD_ANSWER_S)
         self.pid = os.fork()
         if self.pid == 0:
             self._ours.close()
             _in_child(theirs, lambda: _become_node(theirs, spec))
         theirs.close()
-        self._reaped = False
 
     def await_namespaces(self) -> None:
         self._expect_ok()
@@ -166,10 +168,10 @@ class _Child:
         raise OSError(failure["errno"], f"node {self.name}: {failure['error']}")
 
     def end(self) -> None:
-        self._ours.close()  # a child that still waits sees the end and leaves
-        if not self._reaped:
-            os.waitpid(self.pid, 0)
-            self._reaped = True
+        """It has finished, or it waits for a word that will not come: its siblings hold its socket open too."""
+        self._ours.close()
+        os.kill(self.pid, signal.SIGKILL)  # not reaped yet, so the pid is its own
+        os.waitpid(self.pid, 0)
 
 
 def _in_child(sock: socket.socket, body: Callable[[], None]) -> None:

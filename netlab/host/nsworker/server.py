@@ -69,9 +69,15 @@ class Server:
         close_all(out)
 
     def _reap(self) -> None:
-        for pid in list(self._children):
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
+        """Our own children, and as their subreaper the nodes' processes whose parent has gone (a container's init)."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid in self._children:
                 self._children.discard(pid)
                 send(self._sock, encode({"exited": pid, "status": os.waitstatus_to_exitcode(status)}))
 
@@ -160,6 +166,7 @@ def _run(m: Message) -> RunDir:
 
 def serve(fd: int) -> None:
     syscalls.die_with_parent(signal.SIGKILL)
+    syscalls.reap_orphans()
     os.umask(0o022)
     sock = socket.socket(fileno=fd)
     sock.set_inheritable(False)

@@ -42,15 +42,34 @@ class SpawnSpec:
 
 def spawn(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> int:
     """The new process's pid; it leads a session of its own. `stdio` are its three descriptors."""
+    go_read, go_write = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(go_read)
+        try:
+            _join(spec.cgroup, pid)
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        finally:
+            os.close(go_write)
         return pid
     try:
+        os.close(go_write)
+        os.read(go_read, 1)
         _in_child(spec, stdio, view_fd)
     except BaseException as failure:
         with suppress(OSError):
             os.write(2, f"{failure}\n".encode())
     os._exit(EXEC_FAILED)
+
+
+def _join(cgroup: str, pid: int) -> None:
+    """Before it runs and before its pid is known: whoever removes the group finds it."""
+    if cgroup:
+        os.makedirs(cgroup, exist_ok=True)
+        Path(cgroup, "cgroup.procs").write_text(str(pid))
 
 
 def _in_child(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> None:
@@ -60,9 +79,6 @@ def _in_child(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> None:
         signal.signal(number, signal.SIG_DFL)
     if spec.dies_with_us:
         syscalls.die_with_parent(signal.SIGKILL)
-    if spec.cgroup:
-        os.makedirs(spec.cgroup, exist_ok=True)
-        Path(spec.cgroup, "cgroup.procs").write_text("0")
     for standard, fd in enumerate(stdio):
         os.dup2(fd, standard)
     if spec.controlling_terminal:

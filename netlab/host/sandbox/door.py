@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+CONTAINER_RUNTIMES = ("crun", "runc")
+"""In the order of preference: crun starts in half the time."""
+
 
 class NoContainerRuntime(Exception):
     """Neither crun nor runc is installed."""
@@ -20,7 +23,7 @@ class ContainerDoor:
     """The runtime's --root: a folder a container, named by its id."""
 
     @classmethod
-    def find(cls, state_dir: Path, names: Sequence[str] = ("crun", "runc")) -> "ContainerDoor":
+    def find(cls, state_dir: Path, names: Sequence[str] = CONTAINER_RUNTIMES) -> "ContainerDoor":
         for name in names:
             if found := shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"):
                 return cls(Path(found), state_dir)
