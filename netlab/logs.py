@@ -43,5 +43,6 @@ def logging_config(level: str = "INFO") -> dict[str, Any]:
         "loggers": {
             "django.request": {"level": "ERROR"},  # 4xx answers are told to the person who asked, not to the operator
             "django.server": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},  # every nudge and sweep that went well
         },
     }

@@ -146,7 +146,12 @@ DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": FRONTEND_DIST / "
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [{"address": CONFIG.redis_url}], "prefix": f"{CONFIG.redis_prefix}layer", "capacity": 1000, "expiry": 30},
+        "CONFIG": {
+            "hosts": [{"address": CONFIG.redis_url}],
+            "prefix": f"{CONFIG.redis_prefix}layer",
+            "capacity": 1000,
+            "expiry": 30,
+        },
     }
 }
 

@@ -22,7 +22,7 @@ INSTANCE = f"t{os.getpid():x}"[:8]
 def set_environment() -> None:
     for name in [name for name in os.environ if name.startswith("NETLAB_") and name not in KEPT]:
         del os.environ[name]
-    (FOLDER / "state" / "web").mkdir(parents=True)
+    (FOLDER / "state" / "web" / "static").mkdir(parents=True)
     (FOLDER / "run" / "agent").mkdir(parents=True)
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "netlab.settings",

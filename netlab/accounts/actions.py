@@ -75,7 +75,8 @@ def do_make_instructor(username: str, password: str, name: str = "", role: Role 
     """(the instructor, whether they are new). For one that is there: the password is set anew. Raises BAD_INPUT."""
     username = username.strip()
     if not username or not username.isprintable() or len(username) > 40 or " " in username:
-        raise NetlabError(ErrorCode.BAD_INPUT, what=f"{username!r} cannot be a sign-in name.", fix="Use up to 40 characters without spaces.")
+        fix = "Use up to 40 characters without spaces."
+        raise NetlabError(ErrorCode.BAD_INPUT, what=f"{username!r} cannot be a sign-in name.", fix=fix)
     user = User.objects.filter(username=username).first()
     is_new = user is None
     if user is None:

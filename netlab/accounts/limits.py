@@ -25,9 +25,9 @@ class FailureLimit:
     def check(self) -> None:
         """Raise TOO_MANY_TRIES, saying how long to wait, when the limit is used up."""
         value = _client().get(self.key)
-        if value is not None and int(value) >= self.failures_max:  # type: ignore[arg-type]
+        if value is not None and int(value) >= self.failures_max:
             remaining = _client().ttl(self.key)
-            raise NetlabError(ErrorCode.TOO_MANY_TRIES, retry_after_s=max(1, int(remaining)))  # type: ignore[arg-type]
+            raise NetlabError(ErrorCode.TOO_MANY_TRIES, retry_after_s=max(1, int(remaining)))
 
     def failed(self) -> None:
         """Count one failure. The window begins with its first; SET NX before INCR, so that a key never lacks its end."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
@@ -54,18 +55,28 @@ def from_validation(error: ValidationError) -> NetlabError:
     where = ".".join(str(part) for part in loc if part not in ("body", "path", "query", "payload"))
     text = str(first.get("msg", "it is not understood"))
     problems = [{"loc": [str(p) for p in e.get("loc", ())], "msg": str(e.get("msg", ""))} for e in error.errors[:5]]
-    return NetlabError(
-        ErrorCode.BAD_INPUT, what=f"{where}: {text}." if where else f"{text}.", fix="Correct it and send it again.", problems=problems
-    )
+    what = f"{where}: {text}." if where else f"{text}."
+    return NetlabError(ErrorCode.BAD_INPUT, what=what, fix="Correct it and send it again.", problems=problems)
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    api.add_exception_handler(NetlabError, lambda request, error: error_response(error))
-    api.add_exception_handler(ValidationError, lambda request, error: error_response(from_validation(error)))
-    api.add_exception_handler(AuthenticationError, lambda request, error: error_response(NetlabError(ErrorCode.NOT_SIGNED_IN)))
-    api.add_exception_handler(HttpError, lambda request, error: error_response(from_status(error.status_code), error.status_code))
-    api.add_exception_handler(Http404, lambda request, error: error_response(from_status(404)))
-    api.add_exception_handler(Exception, lambda request, error: bug_response(error, request))
+    """One function for all: ninja asks for the most special class, the shape is the same for each."""
+    for kind in (NetlabError, ValidationError, AuthenticationError, HttpError, Http404, SuspiciousOperation, Exception):
+        api.add_exception_handler(kind, lambda request, error: answer_to(request, error))
+
+
+def answer_to(request: HttpRequest, error: Any) -> HttpResponse:
+    if isinstance(error, NetlabError):
+        return error_response(error)
+    if isinstance(error, ValidationError):
+        return error_response(from_validation(error))
+    if isinstance(error, HttpError):
+        return error_response(from_status(error.status_code), error.status_code)
+    if isinstance(error, Http404):
+        return error_response(from_status(404))
+    if isinstance(error, SuspiciousOperation):  # what Django refuses to read: too large, too many fields, not what it says
+        return error_response(from_status(400), 413 if isinstance(error, RequestDataTooBig) else 400)
+    return bug_response(error, request)
 
 
 class ApiErrorMiddleware:

@@ -1,8 +1,18 @@
 """The LabPage answer: everything that a lab's page shows before and while it runs, from catalogue, workshop and host."""
 
 from netlab.api.schemas import (
-    AttachOfProgram, CanRunHere, CheckOfStep, InterfaceOfNode, LabOfPage, LabPage, LinkOfLab, NodeOfLab, PositionOfNode,
-    ProgramOfLab, StepOfLab, WorkshopOfLab,
+    AttachOfProgram,
+    CanRunHere,
+    CheckOfStep,
+    InterfaceOfNode,
+    LabOfPage,
+    LabPage,
+    LinkOfLab,
+    NodeOfLab,
+    PositionOfNode,
+    ProgramOfLab,
+    StepOfLab,
+    WorkshopOfLab,
 )
 from netlab.catalogue.labs import CatalogueLab
 from netlab.domain.lab import Isolation

@@ -20,13 +20,13 @@ router = Router(tags=["labs"])
 ERRORS = {(400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 503, 507): ErrorBody}
 
 
-@router.get("/me", operation_id="get_me", response={200: Me} | ERRORS, summary="Who I am")
+@router.get("/me", operation_id="get_me", response={200: Me} | ERRORS)
 def get_me(request: HttpRequest) -> Me:
     user = user_of(request)
-    return Me(id=user.pk, name=user.name, role=user.role)  # type: ignore[arg-type]
+    return Me(id=user.pk, name=user.name, role=user.role)
 
 
-@router.get("/workshops/{workshop}/labs/{lab}", operation_id="get_lab_page", response={200: LabPage} | ERRORS, summary="A lab's page")
+@router.get("/workshops/{workshop}/labs/{lab}", operation_id="get_lab_page", response={200: LabPage} | ERRORS)
 def get_lab_page(request: HttpRequest, workshop: str, lab: Path[LabId]) -> LabPage:
     user = user_of(request)
     found = access_workshop(user, workshop)
@@ -37,7 +37,7 @@ def get_lab_page(request: HttpRequest, workshop: str, lab: Path[LabId]) -> LabPa
     return present_lab_page(found, get_lab(lab), newest_run(attendee, lab) if attendee else None)
 
 
-@router.post("/workshops/{workshop}/labs/{lab}/run", operation_id="start_run", response={200: RunShape} | ERRORS, summary="Start")
+@router.post("/workshops/{workshop}/labs/{lab}/run", operation_id="start_run", response={200: RunShape} | ERRORS)
 def start_run(request: HttpRequest, workshop: str, lab: Path[LabId]) -> RunShape:
     attendee = access_attendance(user_of(request), workshop)
     do_touch(attendee)

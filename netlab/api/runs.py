@@ -11,7 +11,15 @@ from ninja import Path, Router
 from netlab.api.auth import user_of
 from netlab.api.labs import ERRORS
 from netlab.api.schemas import (
-    Accepted, BuildBody, DetachBody, FileBody, FileContent, FileVersion, ResetBody, StepBody, TerminalBody,
+    Accepted,
+    BuildBody,
+    DetachBody,
+    FileBody,
+    FileContent,
+    FileVersion,
+    ResetBody,
+    StepBody,
+    TerminalBody,
 )
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import NodeName
@@ -19,7 +27,13 @@ from netlab.runs.access import access_file_for, access_run_for, access_run_to_ma
 from netlab.runs.actions import do_extend_run, do_open_step, do_reset_run, do_stop_run
 from netlab.runs.files import do_write_file
 from netlab.runs.inside import (
-    do_build_program, do_close_terminal, do_detach, do_export_home, do_open_terminal, do_reset_node, do_run_check,
+    do_build_program,
+    do_close_terminal,
+    do_detach,
+    do_export_home,
+    do_open_terminal,
+    do_reset_node,
+    do_run_check,
 )
 from netlab.runs.presenters import FileShape, RunShape, TerminalShape, present_files, present_run, present_terminal
 from netlab.runs.telling import streams
@@ -30,81 +44,79 @@ HOME_WAIT_S = 30.0
 HOME_LOOK_EVERY_S = 0.1
 
 
-@router.get("/{run}", operation_id="get_run", response={200: RunShape} | ERRORS, summary="A run")
+@router.get("/{run}", operation_id="get_run", response={200: RunShape} | ERRORS)
 def get_run(request: HttpRequest, run: str) -> RunShape:
     return present_run(access_run_to_manage(user_of(request), run))
 
 
-@router.post("/{run}/stop", operation_id="stop_run", response={200: RunShape} | ERRORS, summary="Stop")
+@router.post("/{run}/stop", operation_id="stop_run", response={200: RunShape} | ERRORS)
 def stop_run(request: HttpRequest, run: str) -> RunShape:
     return present_run(do_stop_run(access_run_to_manage(user_of(request), run)))
 
 
-@router.post("/{run}/extend", operation_id="extend_run", response={200: RunShape} | ERRORS, summary="More time")
+@router.post("/{run}/extend", operation_id="extend_run", response={200: RunShape} | ERRORS)
 def extend_run(request: HttpRequest, run: str) -> RunShape:
     return present_run(do_extend_run(access_run_to_manage(user_of(request), run)))
 
 
-@router.post("/{run}/reset", operation_id="reset_run", response={200: RunShape} | ERRORS, summary="All nodes as new")
+@router.post("/{run}/reset", operation_id="reset_run", response={200: RunShape} | ERRORS)
 def reset_run(request: HttpRequest, run: str, body: ResetBody) -> RunShape:
     return present_run(do_reset_run(access_run_for(user_of(request), run), body.keep_files))
 
 
-@router.post("/{run}/nodes/{node}/reset", operation_id="reset_node", response={200: Accepted} | ERRORS, summary="One node as new")
+@router.post("/{run}/nodes/{node}/reset", operation_id="reset_node", response={200: Accepted} | ERRORS)
 def reset_node(request: HttpRequest, run: str, node: str) -> Accepted:
     return Accepted(command=do_reset_node(access_run_for(user_of(request), run), node))
 
 
-@router.post("/{run}/step", operation_id="open_step", response={200: RunShape} | ERRORS, summary="Look at a step")
+@router.post("/{run}/step", operation_id="open_step", response={200: RunShape} | ERRORS)
 def open_step(request: HttpRequest, run: str, body: StepBody) -> RunShape:
     return present_run(do_open_step(access_run_for(user_of(request), run), body.step))
 
 
-@router.post("/{run}/check", operation_id="run_check", response={200: Accepted} | ERRORS, summary="Check a step now")
+@router.post("/{run}/check", operation_id="run_check", response={200: Accepted} | ERRORS)
 def run_check(request: HttpRequest, run: str, body: StepBody) -> Accepted:
     return Accepted(command=do_run_check(access_run_for(user_of(request), run), body.step))
 
 
-@router.get("/{run}/files", operation_id="list_files", response={200: list[FileShape]} | ERRORS, summary="Files of /lab")
+@router.get("/{run}/files", operation_id="list_files", response={200: list[FileShape]} | ERRORS)
 def list_files(request: HttpRequest, run: str) -> list[FileShape]:
     return present_files(access_run_for(user_of(request), run))
 
 
-@router.get("/{run}/files/{path:path}", operation_id="read_file", response={200: FileContent} | ERRORS, summary="A file")
+@router.get("/{run}/files/{path:path}", operation_id="read_file", response={200: FileContent} | ERRORS)
 def read_file(request: HttpRequest, run: str, path: str) -> FileContent:
     file = access_file_for(user_of(request), run, path)
     return FileContent(path=file.path, version=file.version, content=file.content)
 
 
-@router.put("/{run}/files/{path:path}", operation_id="write_file", response={200: FileVersion} | ERRORS, summary="Save a file")
+@router.put("/{run}/files/{path:path}", operation_id="write_file", response={200: FileVersion} | ERRORS)
 def write_file(request: HttpRequest, run: str, path: str, body: FileBody) -> FileVersion:
     file = do_write_file(access_run_for(user_of(request), run), path, body.content, body.base_version)
     return FileVersion(path=file.path, version=file.version)
 
 
-@router.post("/{run}/terminals", operation_id="open_terminal", response={200: TerminalShape} | ERRORS, summary="A further terminal")
+@router.post("/{run}/terminals", operation_id="open_terminal", response={200: TerminalShape} | ERRORS)
 def open_terminal(request: HttpRequest, run: str, body: TerminalBody) -> TerminalShape:
     return present_terminal(do_open_terminal(access_run_for(user_of(request), run), body.node))
 
 
-@router.delete("/{run}/terminals/{terminal}", operation_id="close_terminal", response={200: Accepted} | ERRORS, summary="Hang up")
+@router.delete("/{run}/terminals/{terminal}", operation_id="close_terminal", response={200: Accepted} | ERRORS)
 def close_terminal(request: HttpRequest, run: str, terminal: str) -> Accepted:
     return Accepted(command=do_close_terminal(access_terminal_for(user_of(request), run, terminal)))
 
 
-@router.post(
-    "/{run}/programs/{program}/build", operation_id="build_program", response={200: Accepted} | ERRORS, summary="Build & load"
-)
+@router.post("/{run}/programs/{program}/build", operation_id="build_program", response={200: Accepted} | ERRORS)
 def build_program(request: HttpRequest, run: str, program: str, body: BuildBody) -> Accepted:
     return Accepted(command=do_build_program(access_run_for(user_of(request), run), program, body.mode, body.load))
 
 
-@router.post("/{run}/programs/detach", operation_id="detach_program", response={200: Accepted} | ERRORS, summary="Detach a program")
+@router.post("/{run}/programs/detach", operation_id="detach_program", response={200: Accepted} | ERRORS)
 def detach_program(request: HttpRequest, run: str, body: DetachBody) -> Accepted:
     return Accepted(command=do_detach(access_run_for(user_of(request), run), body.node, body.interface, body.hook))
 
 
-@router.get("/{run}/nodes/{node}/home.tar.gz", operation_id="download_home", response=ERRORS, summary="A node's home as a tar")
+@router.get("/{run}/nodes/{node}/home.tar.gz", operation_id="download_home", response=ERRORS)
 def download_home(request: HttpRequest, run: str, node: Path[NodeName]) -> HttpResponse:
     """Waits until the host has packed it. The tar is what the attendee made: an attachment, never shown by us."""
     found = access_run_for(user_of(request), run)

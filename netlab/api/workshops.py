@@ -11,6 +11,6 @@ from netlab.workshops.access import access_workshop_to_manage
 router = Router(tags=["workshops"])
 
 
-@router.get("/{workshop}/roster", operation_id="get_roster", response={200: list[RosterRow]} | ERRORS, summary="Who is here")
+@router.get("/{workshop}/roster", operation_id="get_roster", response={200: list[RosterRow]} | ERRORS)
 def get_roster(request: HttpRequest, workshop: str) -> list[RosterRow]:
     return roster(access_workshop_to_manage(user_of(request), workshop))

@@ -39,6 +39,7 @@ def send_nudge(host: str, commands: list[Command]) -> None:
         retry=True,
         retry_policy=PUBLISH_POLICY,
         ignore_result=True,
+        argsrepr="",  # neither logs nor task headers repeat what attendees have written
     )
 
 

@@ -52,7 +52,8 @@ def access_file_for(user: User, run_id: str, path: str) -> RunFile:
     run = access_run_for(user, run_id)
     file = run.files.filter(path=path, deleted=False).first()
     if file is None:
-        raise NetlabError(ErrorCode.FILE_UNKNOWN, path=path, paths=", ".join(run.files.filter(deleted=False).values_list("path", flat=True)))
+        present = run.files.filter(deleted=False).values_list("path", flat=True)
+        raise NetlabError(ErrorCode.FILE_UNKNOWN, path=path, paths=", ".join(present))
     return file
 
 
@@ -65,7 +66,8 @@ def access_runs_of_workshop(user: User, workshop: Workshop) -> QuerySet[Run]:
 
 def newest_run(attendee: Attendee, lab: str) -> Run | None:
     """The attendee's newest run of a lab, ended or not."""
-    return Run.objects.select_related("attendee__user", "workshop").filter(attendee=attendee, lab=lab).order_by("created_at", "id").last()
+    runs = Run.objects.select_related("attendee__user", "workshop").filter(attendee=attendee, lab=lab)
+    return runs.order_by("created_at", "id").last()
 
 
 def unfinished_run(attendee: Attendee) -> Run | None:

@@ -81,7 +81,8 @@ def _check_open(workshop: Workshop) -> None:
 
 def _same_lab(present: Run, lab_id: str) -> Run:
     if present.lab != lab_id:
-        raise NetlabError(ErrorCode.RUN_ALREADY_ACTIVE, lab=present.lab_spec.get("title", present.lab), run=present.pk, lab_id=present.lab)
+        title = present.lab_spec.get("title", present.lab)
+        raise NetlabError(ErrorCode.RUN_ALREADY_ACTIVE, lab=title, lab_id=present.lab, run=present.pk)
     return present
 
 

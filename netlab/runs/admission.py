@@ -5,6 +5,7 @@ so two processes never give away the same one.
 """
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from netlab.domain.lifecycle import RunState
@@ -22,8 +23,8 @@ def queue_position(run: Run) -> int | None:
     """1 is next; None for a run that does not wait."""
     if run.run_state is not RunState.QUEUED:
         return None
-    waiting = Run.objects.filter(host=run.host, state=RunState.QUEUED.value)
-    return waiting.filter(created_at__lt=run.created_at).count() + waiting.filter(created_at=run.created_at, id__lt=run.pk).count() + 1
+    before = Q(created_at__lt=run.created_at) | Q(created_at=run.created_at, id__lt=run.pk)
+    return Run.objects.filter(before, host=run.host, state=RunState.QUEUED.value).count() + 1
 
 
 def lock_host(name: str) -> Host:

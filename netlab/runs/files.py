@@ -58,11 +58,13 @@ def do_seed_files(run: Run, starter: dict[str, str], last: Run | None) -> None:
     for path, content in starter.items():
         if path not in known:
             rows.append(RunFile(
-                run=run, path=path, version=1, browser_version=1, content=content, size=len(content.encode()), origin=FileOrigin.STARTER,
+                run=run, path=path, version=1, browser_version=1, content=content, size=len(content.encode()),
+                origin=FileOrigin.STARTER,
             ))
     files = RunFile.objects.bulk_create(rows)
     RunFileVersion.objects.bulk_create([
-        RunFileVersion(file=f, version=f.version, content=f.content, origin=f.origin, deleted=f.deleted, at=f.changed_at) for f in files
+        RunFileVersion(file=f, version=f.version, content=f.content, origin=f.origin, deleted=f.deleted, at=f.changed_at)
+        for f in files
     ])
 
 
@@ -167,7 +169,8 @@ def do_reset_files(run: Run, starter: dict[str, str]) -> list[LabFile]:
 
 
 def _store(
-    run: Run, file: RunFile | None, path: str, content: str, origin: FileOrigin, *, deleted: bool = False, by_browser: bool = False
+    run: Run, file: RunFile | None, path: str, content: str, origin: FileOrigin, *,
+    deleted: bool = False, by_browser: bool = False,
 ) -> RunFile:
     """The next version of a file, kept in its history and told to browsers."""
     now: datetime = timezone.now()
@@ -181,7 +184,7 @@ def _store(
     RunFileVersion.objects.create(file=file, version=file.version, content=content, origin=origin, deleted=deleted, at=now)
     file.versions.filter(version__lte=file.version - VERSIONS_KEPT).delete()
     told = origin.value if origin != FileOrigin.STARTER else "reset"
-    tell_browsers(FileSaved(path=path, version=file.version, origin=told, deleted=deleted, **about(run)))  # type: ignore[arg-type]
+    tell_browsers(FileSaved(path=path, version=file.version, origin=told, deleted=deleted, **about(run)))
     return file
 
 

@@ -17,7 +17,16 @@ from netlab.runs.choices import FileOrigin, TerminalState
 from netlab.runs.files import write_command
 from netlab.runs.models import Run, Terminal
 from netlab.runs.telling import nudge, wish
-from netlab.wire.commands import BuildProgram, CloseTerminal, Command, DetachProgram, ExportHome, OpenTerminal, ResetNode, RunCheck
+from netlab.wire.commands import (
+    BuildProgram,
+    CloseTerminal,
+    Command,
+    DetachProgram,
+    ExportHome,
+    OpenTerminal,
+    ResetNode,
+    RunCheck,
+)
 
 TERMINALS_PER_NODE = 8
 JUST_SAVED = timedelta(seconds=30)

@@ -6,7 +6,12 @@ from django.utils import timezone
 from netlab.domain.lab import LabSpec
 from netlab.domain.lifecycle import ACTIVE, ENDED, RunState
 from netlab.runs.choices import (
-    UNFINISHED_VALUES, FileOrigin, IsolationChoices, RunStateChoices, RuntimeChoices, TerminalState,
+    UNFINISHED_VALUES,
+    FileOrigin,
+    IsolationChoices,
+    RunStateChoices,
+    RuntimeChoices,
+    TerminalState,
 )
 from netlab.workshops.models import Attendee, Workshop
 

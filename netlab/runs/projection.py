@@ -22,8 +22,18 @@ from netlab.runs.moves import move
 from netlab.runs.telling import nudge, wish
 from netlab.wire.commands import Command, DeleteFile, OpenStep
 from netlab.wire.events import (
-    CheckResult, CommandFailed, Event, FileChanged, HostStepFinished, HostStepStarted, NodeReset, ProgramResult,
-    ProgramsChanged, RunStateChanged, TerminalClosed, TerminalOpened,
+    CheckResult,
+    CommandFailed,
+    Event,
+    FileChanged,
+    HostStepFinished,
+    HostStepStarted,
+    NodeReset,
+    ProgramResult,
+    ProgramsChanged,
+    RunStateChanged,
+    TerminalClosed,
+    TerminalOpened,
 )
 from netlab.workshops.telling import tell_roster
 

@@ -43,7 +43,8 @@ def _run_part(run: Run | None, progress: dict[str, tuple[int, int]]) -> dict[str
         return {}
     passed, total = progress.get(run.pk, (0, 0))
     return {
-        "lab": run.lab, "state": run.run_state, "step": run.open_step, "run": run.pk, "steps_passed": passed, "steps_total": total,
+        "lab": run.lab, "state": run.run_state, "step": run.open_step, "run": run.pk,
+        "steps_passed": passed, "steps_total": total,
     }
 
 

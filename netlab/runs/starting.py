@@ -15,7 +15,8 @@ def start_command(run: Run) -> StartRun:
     files = lab_files(run)
     declared = run.terminals.filter(declared=True).order_by("position")
     command = StartRun(
-        lab=run.spec(), lab_digest=run.lab_digest, files=files, runtime=RuntimeName(run.runtime), isolation=Isolation(run.isolation),
+        lab=run.spec(), lab_digest=run.lab_digest, files=files,
+        runtime=RuntimeName(run.runtime), isolation=Isolation(run.isolation),
         open_step=run.open_step, terminals=list(declared.values_list("id", flat=True)), **wish(run),
     )
     remember_carried(run, files, command.id)

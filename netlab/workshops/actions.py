@@ -54,7 +54,7 @@ def _set_fields(
     if not 1 <= seats <= SEATS_MAX:
         raise NetlabError(ErrorCode.BAD_INPUT, what=f"A workshop has 1 to {SEATS_MAX} seats.", fix="Change the number of seats.")
     if opens_at and closes_at and closes_at <= opens_at:
-        raise NetlabError(ErrorCode.BAD_INPUT, what="The workshop would close before it opens.", fix="Change one of the two times.")
+        raise NetlabError(ErrorCode.BAD_INPUT, what="The workshop would close before it opens.", fix="Change one of the times.")
     workshop.title, workshop.seats, workshop.isolation = title, seats, Isolation(isolation).value
     workshop.opens_at, workshop.closes_at = opens_at, closes_at
 

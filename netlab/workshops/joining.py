@@ -4,7 +4,6 @@ Failures are limited globally and per browser session; a join with a right code 
 share the room's address.
 """
 
-import contextlib
 import secrets
 
 from django.conf import settings
@@ -60,14 +59,15 @@ def _count_failure(request: HttpRequest) -> None:
 
 
 def do_join(request: HttpRequest, code: str, name: str) -> Attendee:
-    """Take a seat and sign this browser in. Who has a seat already keeps it. Raises as `find_workshop`, WORKSHOP_FULL, BAD_INPUT."""
+    """Take a seat and sign this browser in; who has one keeps it. Raises as `find_workshop`, WORKSHOP_FULL, BAD_INPUT."""
     workshop = find_workshop(request, code)
     name = clean_name(name)
     user = request.user if isinstance(request.user, User) else None
     with transaction.atomic():
         # The row's lock (SQLite: the database's, taken at BEGIN) makes counting and taking a seat one step.
         workshop = Workshop.objects.select_for_update().get(pk=workshop.pk)
-        attendee = Attendee.objects.select_related("user", "workshop").filter(workshop=workshop, user=user).first() if user else None
+        seated = Attendee.objects.select_related("user", "workshop").filter(workshop=workshop)
+        attendee = seated.filter(user=user).first() if user else None
         if attendee is None:
             if workshop.attendees.count() >= workshop.seats:
                 raise NetlabError(ErrorCode.WORKSHOP_FULL, seats=workshop.seats)
@@ -96,8 +96,7 @@ def do_resume(request: HttpRequest, token: str) -> Attendee:
     attendee = Attendee.objects.select_related("user", "workshop").filter(pk=attendee_id, resume_generation=generation).first()
     if attendee is None:
         raise NetlabError(ErrorCode.RESUME_LINK_EXPIRED)
-    with contextlib.suppress(AttributeError):
-        del request.session[SESSION_MARK]
+    request.session.pop(SESSION_MARK, None)
     do_sign_in_attendee(request, attendee.user)
     Attendee.objects.filter(pk=attendee.pk).update(seen_at=timezone.now())
     return attendee

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from netlab.accounts.models import NAME_CHARS_MAX, User
+from netlab.accounts.models import NAME_CHARS_MAX
 from netlab.domain.lab import Isolation
 from netlab.workshops.choices import IsolationChoices, WorkshopState
 
@@ -26,7 +26,7 @@ class Workshop(models.Model):
     seats = models.PositiveIntegerField(default=30)
     code_generation = models.PositiveIntegerField(default=1)
     join_code_hash = models.CharField(max_length=64, unique=True)
-    instructors: "models.ManyToManyField[User, models.Model]" = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workshops_taught")
+    instructors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workshops_taught")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -12,7 +12,7 @@ import redis
 from django.core.handlers.wsgi import WSGIRequest
 from django.test import Client
 
-from netlab.accounts.actions import do_make_attendee, do_make_instructor
+from netlab.accounts.actions import do_make_attendee
 from netlab.accounts.choices import Role
 from netlab.accounts.models import User
 from netlab.config import Config
@@ -27,7 +27,6 @@ from netlab.workshops.actions import do_create_workshop, do_open_workshop
 from netlab.workshops.models import Attendee, Workshop
 
 LAB = "xdp-01-first-program"
-PASSWORD = "a long password for tests"
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,9 @@ class FakeHost:
     client: "redis.Redis"
     config: Config
 
-    def report(self, memory_mb: int = 100_000, cpu: int = 100_000, runs: list[RunningRun] | None = None, **fields: Any) -> HostReport:
+    def report(
+        self, memory_mb: int = 100_000, cpu: int = 100_000, runs: list[RunningRun] | None = None, **fields: Any
+    ) -> HostReport:
         abilities = [AbilityReport(ability=a.value, works=a is not Ability.VM, why="") for a in Ability]
         values: dict[str, Any] = {
             "host": self.config.host_name, "at": time.time(), "started_at": time.time(), "abilities": abilities,
@@ -61,13 +62,18 @@ class FakeHost:
         found = []
         for name in queues:
             key = f"{self.config.redis_prefix}celery:{name}"
-            while (raw := self.client.rpop(key)) is not None:
+            while isinstance(raw := self.client.rpop(key), bytes):
                 body = json.loads(base64.b64decode(json.loads(raw)["body"]))
                 found.append([parse_command(text) for text in body[0][0]])
         return found
 
     def commands(self) -> list[Command]:
         return [command for group in self.nudges() for command in group]
+
+
+def events_in(client: "redis.Redis", stream: str) -> list[Event]:
+    entries: Any = client.xrange(stream)
+    return [parse_event(fields[b"e"]) for _, fields in entries]
 
 
 @pytest.fixture
@@ -82,24 +88,29 @@ def told(clean_redis: "redis.Redis", config: Config) -> Callable[[Run], list[Eve
     """The events that browsers of a run have been told."""
 
     def events(run: Run) -> list[Event]:
-        return [parse_event(fields[b"e"]) for _, fields in clean_redis.xrange(Keys(config.instance).run_events(run.pk))]
+        return events_in(clean_redis, Keys(config.instance).run_events(run.pk))
 
     return events
 
 
+def teacher(username: str, role: Role = Role.INSTRUCTOR) -> User:
+    """Without a password: argon2 is slow on purpose, and most tests sign nobody in by one."""
+    return User.objects.create(username=username, name=username.title(), role=role, password="!")
+
+
 @pytest.fixture
 def instructor() -> User:
-    return do_make_instructor("ada", PASSWORD, "Ada")[0]
+    return teacher("ada")
 
 
 @pytest.fixture
 def other_instructor() -> User:
-    return do_make_instructor("grace", PASSWORD, "Grace")[0]
+    return teacher("grace")
 
 
 @pytest.fixture
 def operator() -> User:
-    return do_make_instructor("op", PASSWORD, "Operator", Role.OPERATOR)[0]
+    return teacher("op", Role.OPERATOR)
 
 
 @pytest.fixture

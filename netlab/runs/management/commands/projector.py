@@ -7,12 +7,12 @@ A second one waits at the lock until the first is gone: events of one run must n
 import asyncio
 import fcntl
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, close_old_connections
@@ -27,6 +27,8 @@ from netlab.wire.streams import WebStreams, connect
 log = structlog.get_logger("netlab.projector")
 
 CONSUMER = "projector"
+DATABASE_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+"""Not asgiref's: its sync_to_async can swallow the cancellation by which we are asked to stop."""
 PAUSE_S = 1.0
 """Before the next try when Redis or the database is away."""
 
@@ -81,7 +83,7 @@ async def project_one(entry: str, data: bytes) -> None:
         return
     while True:
         try:
-            await sync_to_async(_project)(event, entry)
+            await asyncio.get_running_loop().run_in_executor(DATABASE_THREAD, _project, event, entry)
             return
         except OperationalError as error:  # the database is locked or away: this event waits, and all after it
             log.warning("database_away", problem=str(error))
