@@ -11,10 +11,6 @@ from typing import Protocol
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import Ability, AttachPoint, Isolation, LabSpec, RuntimeName
 
-MEMORY_SHARE = 0.7
-CPU_TIMES = 20
-"""Labs idle most of the time: the CPU may be promised so often."""
-
 NODE_NEEDS: Mapping[Ability, str] = {
     Ability.USER_NAMESPACES: "its shells run in user namespaces",
     Ability.IDMAPPED_MOUNTS: "its shells share one root file system",
@@ -164,11 +160,6 @@ class Cost:
 def cost_of(lab: LabSpec) -> Cost:
     """What a run of the lab promises: the limits of its nodes."""
     return Cost(lab.memory_mb, lab.cpu_percent)
-
-
-def budget(memory_budget_mb: int, cpu_budget_percent: int, machine_memory_mb: int, cpus: int) -> Cost:
-    """What a host may promise: as configured, 0 meaning a share of what the machine has."""
-    return Cost(memory_budget_mb or int(machine_memory_mb * MEMORY_SHARE), cpu_budget_percent or CPU_TIMES * cpus * 100)
 
 
 def admitted(waiting: Iterable[Cost], used: Cost, whole: Cost) -> int:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from netlab.domain.lab import Ability
+from netlab.host.kernel import modules
 from netlab.host.probe import network_trials
-from netlab.host.probe.abilities import probe_all, probe_host
+from netlab.host.probe.abilities import probe_all
 from netlab.host.probe.table import table
 from netlab.host.probe.trial import No, attempt, in_user_namespace, receive_fd, words
 from netlab.wire.host_report import AbilityReport
@@ -55,11 +56,6 @@ def test_it_agrees_with_what_the_machine_shows_otherwise(tmp_path: Path) -> None
     for kind in ("netem", "fq_codel", "cake"):
         done = subprocess.run(["unshare", "-n", "tc", "qdisc", "add", "dev", "lo", "root", kind], capture_output=True)
         assert found[kind] == (done.returncode == 0), kind
-
-
-async def test_the_agent_asks_in_a_process_of_its_own(tmp_path: Path) -> None:
-    reports = await probe_host(tmp_path)
-    assert {r.ability for r in reports} == set(Ability)
 
 
 def test_the_command_prints_a_table_and_refuses_to_guess_without_root(tmp_path: Path) -> None:
@@ -119,6 +115,14 @@ def test_what_fails_inside_a_user_namespace_is_told_outside() -> None:
 
     report = attempt("x", "try", lambda: in_user_namespace(is_root_without_the_hosts_powers))
     assert report.works and "uid 0" in report.why
+
+
+def test_module_loading_ends_only_by_its_switch(tmp_path: Path) -> None:
+    switch = tmp_path / "modules_disabled"
+    assert modules.end_loading(switch)  # a kernel without modules
+    switch.write_text("0")
+    assert modules.end_loading(switch)
+    assert switch.read_text() == "1"
 
 
 def test_errno_in_words() -> None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 import netlab
 from netlab.config import Config
 from netlab.host.agent.redis_bridge import AWAY
+from netlab.host.kernel import modules
 from netlab.host.kernel.process import run
 from netlab.host.runtimes.base import Runtime
 from netlab.wire.host_report import AbilityReport, HostReport
@@ -39,6 +40,7 @@ class HostReporter:
             memory_budget_mb=memory_budget_mb(config), cpu_budget_percent=cpu_budget_percent(config),
         )
         self._looked_at = float("-inf")
+        self._dedicated = config.dedicated_host
 
     async def probe(self) -> None:
         """Find out what this kernel can do; the next report says it."""
@@ -50,6 +52,8 @@ class HostReporter:
         except ValidationError:
             log.error("the probe did not answer: %s", finished.stderr[-2000:].decode(errors="replace"))
             return
+        if self._dedicated:
+            modules.end_loading()
         await self.tell()
 
     async def keep_telling(self) -> None:

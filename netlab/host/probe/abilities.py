@@ -4,21 +4,15 @@ Called by `python -m netlab.host probe` and, in a process of its own, by the age
 the printed table.
 """
 
-import json
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-import netlab
 from netlab.config import load_config
 from netlab.domain.lab import Ability
-from netlab.host.kernel.process import run
 from netlab.host.probe import bpf_trials, network_trials, sandbox_trials
 from netlab.host.probe.trial import Attempt, attempt
 from netlab.wire.host_report import AbilityReport
-
-PROBE_LIMIT_S = 60
 
 
 def trials(rootfs_dir: Path) -> Mapping[Ability, tuple[str, Attempt]]:
@@ -65,12 +59,3 @@ def trials(rootfs_dir: Path) -> Mapping[Ability, tuple[str, Attempt]]:
 def probe_all(rootfs_dir: Path | None = None) -> list[AbilityReport]:
     """Try everything. Needs root and a single-threaded process; leaves nothing behind."""
     return [attempt(ability, what, body) for ability, (what, body) in trials(rootfs_dir or load_config().rootfs_dir).items()]
-
-
-async def probe_host(rootfs_dir: Path) -> list[AbilityReport]:
-    """The same from an event loop: in a process of its own, since trials fork. Raises ProcessFailed."""
-    done = await run(
-        [sys.executable, "-m", "netlab.host.probe", "--json", "--rootfs", str(rootfs_dir)],
-        timeout_s=PROBE_LIMIT_S, env={"PYTHONPATH": str(Path(netlab.__file__).resolve().parent.parent)},
-    )
-    return [AbilityReport.model_validate(one) for one in json.loads(done.check().stdout)]

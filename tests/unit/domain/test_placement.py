@@ -4,7 +4,7 @@ import pytest
 
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import Ability, Isolation, LabSpec, RuntimeName
-from netlab.domain.placement import Cost, admitted, budget, can_run, cost_of, needs_of
+from netlab.domain.placement import Cost, admitted, can_run, cost_of, needs_of
 from netlab.wire.host_report import AbilityReport
 
 ALL = {a.value: AbilityReport(ability=a, works=True) for a in Ability}
@@ -97,10 +97,8 @@ def test_a_host_that_has_said_nothing_can_do_nothing() -> None:
     assert not can_run(lab(), Isolation.STRANGERS, {"veth": HOST["veth"]}).ok
 
 
-def test_cost_and_budget() -> None:
+def test_cost() -> None:
     assert cost_of(lab()) == Cost(256 + 64, 50 + 25)
-    assert budget(0, 0, 10_000, 2) == Cost(7000, 4000)
-    assert budget(512, 100, 10_000, 2) == Cost(512, 100)
     assert Cost(300, 75).fits(Cost(0, 0), Cost(300, 75))
     assert not Cost(300, 75).fits(Cost(1, 0), Cost(300, 75))
     assert not Cost(300, 75).fits(Cost(0, 1), Cost(300, 75))
