@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from netlab.config import Config
 from netlab.domain.ids import new_command_id, new_run_id, new_terminal_id
@@ -18,10 +18,9 @@ from netlab.wire.events import Event, RunStateChanged, parse_event
 from netlab.wire.streams import WebStreams, connect
 from netlab.wire.terminals import TerminalInput
 from tests.contract.kit import PASS_C, lab
+from tests.waiting import WITHIN_S, until
 
 TOP = Path(__file__).resolve().parents[2]
-T = TypeVar("T")
-WITHIN_S = 20.0
 END_WITHIN_S = 10
 
 
@@ -100,7 +99,7 @@ class Host:
         await self.serves()
 
     async def serves(self) -> None:
-        await until(lambda: asyncio.sleep(0, self.config.agent_socket.exists()), "the agent's socket")
+        await until(self.config.agent_socket.exists, "the agent's socket")
 
     async def send(self, *commands: Command) -> None:
         """As the worker does: again when the agent is away, for it may just be starting."""
@@ -118,7 +117,7 @@ class Host:
     async def output(self, terminal: str) -> bytes:
         """All that is kept, checked to have neither gaps nor repetitions."""
         pieces = await self.web.terminal_output(terminal, 0, 10_000)
-        for (before, _), (end, data) in zip(pieces, pieces[1:], strict=False):
+        for (before, _), (end, data) in pairwise(pieces):
             assert end - len(data) == before
         return b"".join(data for _, data in pieces)
 
@@ -148,11 +147,3 @@ class Host:
             files=[LabFile(path="pass.bpf.c", content=PASS_C, version=1)], runtime=RuntimeName.NAMESPACES,
             isolation=Isolation.STRANGERS, terminals=[new_terminal_id(), new_terminal_id()], **more,
         )
-
-
-async def until(condition: Callable[[], Awaitable[T | None]], what: str, within_s: float = WITHIN_S) -> T:
-    deadline = time.monotonic() + within_s
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, f"waited {within_s} s for {what}"
-        await asyncio.sleep(0.02)
-    return found

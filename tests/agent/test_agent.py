@@ -15,7 +15,8 @@ from netlab.domain.lifecycle import RunState
 from netlab.wire.commands import BuildProgram, OpenStep, OpenTerminal, ResetRun, StopRun
 from netlab.wire.events import CheckResult, ProgramsChanged, RunStateChanged, TerminalClosed, TerminalOpened
 from netlab.wire.framing import pack
-from tests.agent.host import Host, until
+from tests.agent.host import Host
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.stack]
 
@@ -60,7 +61,7 @@ async def test_children_of_a_killed_agent_end_by_themselves(host: Host) -> None:
     children = _children(agent)
     assert len(children) >= 2, "the sampler and the fork server"
     host.kill("agent")
-    await until(lambda: asyncio.sleep(0, not any(os.path.exists(f"/proc/{pid}") for pid in children)), "the children's end")
+    await until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "the children's end")
 
 
 async def test_a_start_that_was_under_way_is_begun_again(host: Host) -> None:
@@ -104,7 +105,7 @@ async def test_a_run_that_is_not_whole_any_more_is_failed_and_removed(host: Host
     await host.send(start)
     await host.told(start.run, kind="run_state", state=RunState.RUNNING)
     host.kill("agent")
-    subprocess.run(["umount", f"/run/netns/nl.{host.config.instance}.{start.run}.server"], check=True)
+    await asyncio.to_thread(_unmount, f"/run/netns/nl.{host.config.instance}.{start.run}.server")
     host.start("agent")
     failed = await host.told(start.run, kind="run_state", state=RunState.FAILED)
     assert isinstance(failed, RunStateChanged) and failed.error is not None and failed.error.code is ErrorCode.RUN_LOST
@@ -206,7 +207,8 @@ async def test_only_root_and_the_worker_may_speak(host: Host) -> None:
     frame = pack(StopRun(id=new_command_id(), run="r0000000000", generation=1).model_dump_json().encode())
 
     def speak(uid: int, gid: int) -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run([sys.executable, "-c", script, str(uid), str(gid), path], input=frame, capture_output=True, check=False)
+        words = [sys.executable, "-c", script, str(uid), str(gid), path]
+        return subprocess.run(words, input=frame, capture_output=True, check=False)
 
     worker = host.config.worker_uid
     assert b'"error":null' in speak(worker, worker).stdout
@@ -249,6 +251,10 @@ async def test_clean_removes_runs_and_puts_sysctls_back(host: Host) -> None:
     assert (cleaned.returncode, cleaned.stderr.count("Traceback")) == (0, 0)
     assert "nothing of this instance exists" in host.tool("inventory").stdout
     assert not list((host.config.state_dir / "runs").glob("r*.json"))
+
+
+def _unmount(path: str) -> None:
+    subprocess.run(["umount", path], check=True)
 
 
 def _children(pid: int) -> list[int]:

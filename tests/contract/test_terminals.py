@@ -11,6 +11,7 @@ from netlab.wire.commands import CloseTerminal, OpenTerminal
 from netlab.wire.events import CommandFailed, TerminalClosed, TerminalOpened
 from netlab.wire.terminals import UNACKED_HIGH_BYTES
 from tests.contract.kit import Kit, Run
+from tests.waiting import until
 
 pytestmark = pytest.mark.kernel
 
@@ -102,11 +103,7 @@ async def test_close_ends_the_shell_and_is_idempotent(kit: Kit) -> None:
     await run.send(CloseTerminal, terminal=terminal)
     await kit.out.told(TerminalClosed, terminal=terminal)
     await run.send(CloseTerminal, terminal=terminal)
-    for _ in range(100):
-        if not _lives(open_one.pid):
-            break
-        await asyncio.sleep(0.02)
-    assert not _lives(open_one.pid)
+    await until(lambda: not _lives(open_one.pid), "the shell's end", within_s=2)
     assert len(kit.out.of(TerminalClosed, terminal=terminal)) == 1
 
 

@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import signal
 from collections.abc import Coroutine
 from typing import Any
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 FLUSH_WITHIN_S = 2.0
 DEPOSIT_EVERY_S = 2.0
+DESCRIPTORS_MAX = 65_536
 CANCEL_AGAIN_AFTER_S = 0.2
 
 
@@ -59,6 +61,7 @@ class Agent:
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ending.set)
+        _raise_descriptor_limit()
         for failed in sysctls.tighten(self.config.instance):
             log.warning("could not tighten %s", failed)
         await self._worker.start()
@@ -123,6 +126,12 @@ class Agent:
             except OSError:
                 continue
             await self.runtime.deposit_terminals(set(held))
+
+
+def _raise_descriptor_limit() -> None:
+    """A lab takes about ten: terminals, their shells' pidfds, inotify, the folder."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, DESCRIPTORS_MAX), hard))
 
 
 async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:

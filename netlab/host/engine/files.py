@@ -81,17 +81,18 @@ class FileMirror:
 
     # --- the database's side
 
-    def write(self, file: LabFile) -> None:
-        """Mirror a version. An older one than known changes nothing. Raises FILES_FULL, FILE_CONFLICT."""
+    def write(self, file: LabFile, *, always: bool = False) -> None:
+        """Mirror a version. An older one than known changes nothing, unless `always`. Raises FILES_FULL, FILE_CONFLICT."""
         known = self._files.get(file.path)
-        if known is not None and not _is_news(known, file.version):
+        if known is not None and not always and not _is_news(known, file.version):
             return
         if self._folder is not None:
             try:
                 self._folder.write(file.path, file.content.encode())
             except OSError as error:
                 raise _as_mistake(error, file.path, self._folder.size_mib) from error
-        self._files[file.path] = FileState(version=file.version, content=file.content)
+        version = max(file.version, known.version if known else 0)
+        self._files[file.path] = FileState(version=version, content=file.content)
         self._told_problems.pop(file.path, None)
 
     def delete(self, path: str) -> None:

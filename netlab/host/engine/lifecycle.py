@@ -49,6 +49,8 @@ async def start(live: LiveRun, command: str) -> None:
 async def reset(live: LiveRun, command: ResetRun) -> None:
     """From RESETTING to RUNNING or FAILED: new nodes in place of the old ones, the same terminals for the declared."""
     sink = StepTeller(live, command.id)
+    live.record.tries += 1
+    await live.save()
     try:
         await attention.pause(live)
         if command.files is None:

@@ -26,7 +26,7 @@ async def _carry_out(live: LiveRun, action: SolutionAction, files: Mapping[str, 
     if isinstance(action, WriteAction):
         if action.file not in files:
             raise NetlabError(ErrorCode.FILE_UNKNOWN, path=action.file, paths=", ".join(files))
-        live.mirror.write(files[action.file])
+        live.mirror.write(files[action.file], always=True)
     elif isinstance(action, LoadAction):
         outcome = await programs.build(live, action.program, load=True, mode=action.mode, command=command)
         if outcome != action.expect:

@@ -46,6 +46,7 @@ WANTED = (
     # One table for all namespaces: a node that scans a /16 made a neighbour lose pings with the default of 1024.
     *(Wanted(f"net/ipv{v}/neigh/default/gc_thresh{n}", size, "the neighbour table is shared by all nodes")
       for v in (4, 6) for n, size in ((3, 65536), (2, 16384), (1, 4096))),
+    Wanted("fs/inotify/max_user_instances", 8192, "each lab's files are watched through one of the agent's"),
     Wanted("dev/tty/ldisc_autoload", 0, "a node must not load line disciplines", _not_same),
     Wanted("dev/tty/legacy_tiocsti", 0, "nobody types into another's terminal", _not_same),
     Wanted("kernel/dmesg_restrict", 1, "the kernel's log is the host's"),

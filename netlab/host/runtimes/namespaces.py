@@ -83,12 +83,12 @@ class NamespacesRuntime:
                 log.exception("removing what is left of run %s", run)
 
     async def _drop_unclaimed(self, held: dict[str, HeldMaster]) -> None:
+        """`held` is what no run has taken back. What a run still opens anew replaces what the holder has of it."""
         wanted = {t.id for actor in self._actors.values() if actor.record.active for t in actor.record.terminals}
         for terminal, master in held.items():
-            if self._desk.get(terminal) is None:
-                os.close(master.descriptor)
-                if terminal not in wanted:
-                    await self._parts.holder.drop(terminal)
+            os.close(master.descriptor)
+            if terminal not in wanted:
+                await self._parts.holder.drop(terminal)
 
     # --- commands
 

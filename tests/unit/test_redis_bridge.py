@@ -1,0 +1,153 @@
+"""The bridge with a real Redis: order, merging, nothing lost while Redis is away, bounds."""
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from netlab.domain.ids import new_run_id, new_terminal_id
+from netlab.host.agent import redis_bridge
+from netlab.host.agent.redis_bridge import RedisBridge
+from netlab.wire.events import CommandDone, parse_event
+from netlab.wire.streams import HostStreams, TerminalChunk, WebStreams, connect
+from netlab.wire.terminals import CHUNK_BYTES
+from tests.waiting import until
+
+
+class Redis:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.socket = folder, folder / "s"
+        self.url = f"unix://{self.socket}"
+
+    async def start(self) -> None:
+        self._start()
+        await until(self.socket.exists, "Redis")
+
+    def _start(self) -> None:
+        words = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""]
+        self.process = subprocess.Popen([*words, "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+@pytest_asyncio.fixture
+async def redis() -> AsyncIterator[Redis]:
+    with tempfile.TemporaryDirectory(prefix="nl") as folder:
+        redis = Redis(Path(folder))
+        await redis.start()
+        yield redis
+        redis.stop()
+
+
+class Bridged:
+    def __init__(self, redis: Redis) -> None:
+        self.client = connect(redis.url)
+        self.web = WebStreams(self.client, "ut")
+        self.held: list[bool] = []
+        self.bridge = RedisBridge(HostStreams(self.client, "ut", "local"), self.held.append)
+        self.writer = asyncio.create_task(self.bridge.write_messages())
+
+    async def close(self) -> None:
+        while not self.writer.done():
+            self.writer.cancel()
+            await asyncio.wait({self.writer}, timeout=0.2)
+        await self.client.aclose()
+
+
+@pytest_asyncio.fixture
+async def bridged(redis: Redis) -> AsyncIterator[Bridged]:
+    bridged = Bridged(redis)
+    yield bridged
+    await bridged.close()
+
+
+def event(run: str, what: str) -> CommandDone:
+    return CommandDone(run=run, at=time.time(), what=what)
+
+
+async def events(web: WebStreams, run: str, count: int) -> list[str]:
+    async def there() -> list[tuple[str, bytes]] | None:
+        found = await web.events_after(run, "0", 10_000)
+        return found if len(found) >= count else None
+
+    found = await until(there, f"{count} events")
+    return [parsed.what for _, data in found if isinstance(parsed := parse_event(data), CommandDone)]
+
+
+async def test_events_and_output_are_written_in_order(bridged: Bridged) -> None:
+    run, terminal = new_run_id(), new_terminal_id()
+    end = 0
+    for number in range(500):
+        bridged.bridge.event(event(run, str(number)))
+        end += 3
+        bridged.bridge.terminal_output(terminal, end, b"abc")
+    assert await events(bridged.web, run, 500) == [str(n) for n in range(500)]
+    pieces = await bridged.web.terminal_output(terminal, 0, 1000)
+    assert b"".join(d for _, d in pieces) == b"abc" * 500 and pieces[-1][0] == end
+
+
+async def test_small_pieces_of_one_terminal_are_merged_up_to_a_chunk(bridged: Bridged) -> None:
+    terminal, end = new_terminal_id(), 0
+    for _ in range(1000):
+        end += 100
+        bridged.bridge.terminal_output(terminal, end, b"x" * 100)
+    waiting = bridged.bridge.waiting()
+    assert len(waiting) == 4 and all(isinstance(w, TerminalChunk) and len(w.data) <= CHUNK_BYTES for w in waiting)
+
+
+async def test_nothing_is_lost_or_doubled_while_redis_restarts(redis: Redis, bridged: Bridged) -> None:
+    run, terminal = new_run_id(), new_terminal_id()
+    bridged.bridge.event(event(run, "before"))
+    await events(bridged.web, run, 1)
+    redis.stop()
+    bridged.bridge.event(event(run, "away 1"))
+    bridged.bridge.terminal_output(terminal, 5, b"hello")
+    await until(lambda: bridged.held == [True], "the bridge to notice")
+    bridged.bridge.event(event(run, "away 2"))
+    await redis.start()
+    assert await events(bridged.web, run, 3) == ["before", "away 1", "away 2"]
+    assert await bridged.web.terminal_output(terminal, 0) == [(5, b"hello")]
+    assert bridged.held == [True, False]
+
+
+async def test_output_that_was_taken_already_is_not_doubled(bridged: Bridged) -> None:
+    terminal = new_terminal_id()
+    streams = HostStreams(bridged.client, "ut", "local")
+    await streams.publish_many([TerminalChunk(terminal, 3, b"abc")])
+    await streams.publish_many([TerminalChunk(terminal, 3, b"abc"), TerminalChunk(terminal, 6, b"def")])
+    assert await bridged.web.terminal_output(terminal, 0) == [(3, b"abc"), (6, b"def")]
+
+
+async def test_while_redis_is_away_the_oldest_go_first(redis: Redis, bridged: Bridged, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_bridge, "EVENTS_WAITING_MAX", 10)
+    redis.stop()
+    run = new_run_id()
+    for number in range(30):
+        bridged.bridge.event(event(run, str(number)))
+    await redis.start()
+    assert await events(bridged.web, run, 10) == [str(n) for n in range(20, 30)]
+
+
+async def test_flush_writes_what_waits_and_gives_up_in_time(redis: Redis, bridged: Bridged) -> None:
+    run = new_run_id()
+    await bridged.close()
+    bridged.client = connect(redis.url)
+    bridge = RedisBridge(HostStreams(bridged.client, "ut", "local"), bridged.held.append)
+    bridge.event(event(run, "last"))
+    bridge.blob("c1", b"blob")
+    await bridge.flush(2)
+    web = WebStreams(bridged.client, "ut")
+    assert await events(web, run, 1) == ["last"] and await web.blob("c1") == b"blob"
+    redis.stop()
+    bridge.event(event(run, "lost"))
+    began = time.monotonic()
+    await bridge.flush(0.5)
+    assert time.monotonic() - began < 2 and len(bridge.waiting()) == 1
+    await redis.start()
