@@ -56,6 +56,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], document: Docume
     for item in error.errors(include_url=False, include_input=True):
         loc, owner = _without_tags(model, item["loc"])
         sentence = _sentence(item, owner)
+        if item["type"] == "union_tag_invalid":
+            loc = (*loc, _discriminator(item["ctx"]))
         if item["type"] == "missing":
             place = document.place_of_value(loc[:-1])
             yield LabProblem(file, place.line, place.column, *sentence)

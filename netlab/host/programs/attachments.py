@@ -6,29 +6,25 @@ Names come from bpf(2) by id; nothing is read from the attendee's object or pins
 
 import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Literal, cast
-
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+from typing import Literal, cast
 
 from netlab.host.kernel import bpf
+from netlab.host.kernel import netlink_dump as dump
 from netlab.host.nodes.api import Nodes, RunNodes
 from netlab.wire.events import Attachment
 
-log = logging.getLogger(__name__)
-
 Mode = Literal["native", "generic", "offload"]
-_MODES: tuple[tuple[str, Mode], ...] = (
-    ("IFLA_XDP_DRV_PROG_ID", "native"), ("IFLA_XDP_SKB_PROG_ID", "generic"), ("IFLA_XDP_HW_PROG_ID", "offload"),
+_MODES: tuple[tuple[int, Mode], ...] = (
+    (dump.IFLA_XDP_DRV_PROG_ID, "native"), (dump.IFLA_XDP_SKB_PROG_ID, "generic"), (dump.IFLA_XDP_HW_PROG_ID, "offload"),
 )
-_ATTACHED_MODES: dict[int, Mode] = {1: "native", 2: "generic", 3: "offload"}
 _PARENTS: tuple[tuple[int, Literal["tc-ingress", "tc-egress"]], ...] = ((0xFFFFFFF2, "tc-ingress"), (0xFFFFFFF3, "tc-egress"))
 """The pseudo classids of clsact (include/uapi/linux/pkt_sched.h)."""
 HAS_CLASSIFIERS = frozenset({"clsact", "ingress"})
+WENT_AWAY = frozenset({errno.ENODEV, errno.ENOENT, errno.EINVAL})
+"""Between two questions the interface or its qdisc was deleted; or an ingress qdisc has no egress side."""
 
 
 async def attachments(nodes: Nodes, run_nodes: RunNodes) -> list[Attachment]:
@@ -55,51 +51,28 @@ async def open_route_socket(nodes: Nodes, run_nodes: RunNodes, node: str) -> soc
 
 def read_attachments(sock: socket.socket, node: str) -> list[Attachment]:
     """Blocking: run it in a thread."""
-    found: list[Attachment] = []
-    with IPRoute(use_socket=sock) as route:
-        names = {}
-        for link in route.get_links():
-            names[link["index"]] = str(link.get("ifname"))
-            for mode, program in _xdp_programs(link):
-                found.append(_attachment(node, names[link["index"]], "xdp", mode, program))
-        with_filters = {q["index"] for q in route.get_qdiscs() if q.get("kind") in HAS_CLASSIFIERS}
-        for index in sorted(with_filters & set(names)):
-            for parent, hook in _PARENTS:
-                for program in _classifiers(route, index, parent):
-                    found.append(_attachment(node, names[index], hook, "", program))
-    return [a for a in found if a.program_id]
+    links = dump.links(sock)
+    found = [_attachment(node, link.name, "xdp", mode, program) for link in links for mode, program in _xdp_programs(link)]
+    with_filters = {index for index, kind in dump.qdiscs(sock) if kind in HAS_CLASSIFIERS}
+    for link in links:
+        for parent, hook in _PARENTS if link.index in with_filters else ():
+            found += [_attachment(node, link.name, hook, "", program) for program in _classifiers(sock, link.index, parent)]
+    return found
 
 
-def _xdp_programs(link: Any) -> Iterator[tuple[Mode, int]]:
-    xdp = link.get("xdp")
-    if xdp is None:
-        return
-    several = False
+def _xdp_programs(link: dump.Link) -> Iterator[tuple[Mode, int]]:
     for attribute, mode in _MODES:
-        if program := xdp.get(attribute):
-            several = True
-            yield mode, int(program)
-    mode_now = _ATTACHED_MODES.get(_number(xdp.get("IFLA_XDP_ATTACHED")))
-    if not several and mode_now and xdp.get("IFLA_XDP_PROG_ID"):
-        yield mode_now, int(xdp.get("IFLA_XDP_PROG_ID"))
+        if program := link.xdp.get(attribute):
+            yield mode, dump.number(program)
 
 
-def _number(value: Any) -> int:
-    """pyroute2 names some of the modes and leaves others as numbers."""
-    names = {"xdp": 1, "xdpgeneric": 2, "xdpoffload": 3}
-    return names.get(value, 0) if isinstance(value, str) else int(value or 0)
-
-
-def _classifiers(route: IPRoute, index: int, parent: int) -> Iterator[int]:
+def _classifiers(sock: socket.socket, index: int, parent: int) -> list[int]:
     try:
-        filters = list(route.get_filters(index=index, parent=parent))
-    except NetlinkError as error:
-        if error.code in (errno.ENODEV, errno.ENOENT, errno.EINVAL):  # went away in the meantime, or no such side
-            return
+        return dump.bpf_classifiers(sock, index, parent)
+    except OSError as error:
+        if error.errno in WENT_AWAY:
+            return []
         raise
-    for one in filters:
-        if one.get("kind") == "bpf" and (options := one.get("options")) is not None and (program := options.get("TCA_BPF_ID")):
-            yield int(program)
 
 
 def _attachment(node: str, interface: str, hook: str, mode: str, program: int) -> Attachment:

@@ -130,7 +130,8 @@ def _attached(program: ProgramSpec, now: Attachment | None, load_ms: float) -> P
 
 
 def _no_function(program: ProgramSpec, loaded: Loaded, load_ms: float) -> ProgramOutcome:
-    there = ", ".join(loaded.stderr.split()) or "none"
+    said = (line for line in loaded.stderr.splitlines() if not line.startswith("libbpf:"))
+    there = ", ".join(said) or "none"
     message = f"There is no program named {program.function}: the file has {there}."
     hint = f'Keep the name {program.function} and its SEC("...") line: this is what is attached.'
     diagnostic = Diagnostic(path=program.source, line=1, severity="error", message=message, hint=hint, source="verifier")
