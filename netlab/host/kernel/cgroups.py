@@ -76,11 +76,15 @@ class Hierarchies:
                 raise CgroupBusy(f"{path}: cannot be removed")
             await asyncio.sleep(pause)
 
-    async def kill_session(self, path: str, leader: int) -> None:
-        """Those processes of the group that belong to the leader's session."""
-        for pid in self.pids(path):
+    def kill_session(self, path: str, member: int) -> None:
+        """Those processes of the group that are in the member's session, itself included."""
+        pids = self.pids(path)
+        if member not in pids:
+            return
+        session = os.getsid(member)
+        for pid in pids:
             with suppress(ProcessLookupError):
-                if os.getsid(pid) == leader:
+                if os.getsid(pid) == session:
                     os.kill(pid, signal.SIGKILL)
 
     def remove_if_empty(self, path: str) -> None:

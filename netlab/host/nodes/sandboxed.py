@@ -13,6 +13,7 @@ import socket
 import struct
 import termios
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -249,7 +250,8 @@ class SandboxedNodes(NodesBase):
                 master = await _receive_fd(connection)
             done = await starting
             if done.exit_code != 0 or master < 0:
-                raise NetlabError(ErrorCode.TERMINAL_FAILED, why=_said(done), id=new_bug_id())
+                why = _last_words(master) or _said(done)
+                raise NetlabError(ErrorCode.TERMINAL_FAILED, why=why, id=new_bug_id())
             return master
         except BaseException:
             if master >= 0:
@@ -258,9 +260,10 @@ class SandboxedNodes(NodesBase):
             raise
 
     async def _kill_session(self, run: str, node: str, pid_file: Path) -> None:
-        """crun's child leads a session in the node; killing crun alone would leave it there."""
-        leader = int(pid_file.read_text())
-        await self._hierarchies.kill_session(marks.cgroup_of(self._instance, run, node), leader)
+        """The command and what it started, which are in a session that crun made; killing crun would leave them there."""
+        with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+            member = int(pid_file.read_text())
+            self._hierarchies.kill_session(marks.cgroup_of(self._instance, run, node), member)
 
     @staticmethod
     def _init_pid(place: RunDir, name: str) -> int:
@@ -283,6 +286,16 @@ async def _receive_fd(connection: socket.socket) -> int:
             loop.remove_reader(connection)
         _, fds, _, _ = socket.recv_fds(connection, CONTROL_BYTES, 1)
         return fds[0] if fds else -1
+
+
+def _last_words(master: int) -> str:
+    """A command that cannot be started is explained on its own terminal."""
+    if master < 0:
+        return ""
+    os.set_blocking(master, False)
+    with suppress(OSError):
+        return os.read(master, CONTROL_BYTES).decode(errors="replace").strip()
+    return ""
 
 
 async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:

@@ -33,7 +33,10 @@ def encode(message: Message) -> bytes:
 
 def send(sock: socket.socket, data: bytes, fds: Sequence[int] = ()) -> None:
     """One message. Raises BlockingIOError when a non-blocking socket is full: nothing was sent then."""
-    socket.send_fds(sock, [data], list(fds))
+    if fds:
+        socket.send_fds(sock, [data], list(fds))
+    else:
+        sock.send(data)
 
 
 def receive(sock: socket.socket, buffer: bytearray) -> tuple[Message | None, list[int]]:
