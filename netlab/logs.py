@@ -44,5 +44,6 @@ def logging_config(level: str = "INFO") -> dict[str, Any]:
             "django.request": {"level": "ERROR"},  # 4xx answers are told to the person who asked, not to the operator
             "django.server": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},  # every nudge and sweep that went well
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }

@@ -35,7 +35,6 @@ class ErrorCode(StrEnum):
     RUN_ALREADY_ACTIVE = "run_already_active"
     RUN_TIME_LIMIT = "run_time_limit"
     HOST_AWAY = "host_away"
-    HOST_FULL = "host_full"
     START_FAILED = "start_failed"
     RUN_LOST = "run_lost"
     NODE_UNKNOWN = "node_unknown"
@@ -79,7 +78,7 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.WORKSHOP_NOT_OPEN: ErrorKind(status=403, message="This workshop is not open yet.", hint="It opens {opens}."),
     ErrorCode.WORKSHOP_CLOSED: ErrorKind(status=403, message="This workshop is over.", hint="Ask the instructor whether it can be opened again."),
     ErrorCode.WORKSHOP_FULL: ErrorKind(status=409, message="All {seats} seats of this workshop are taken.", hint="The instructor can add seats."),
-    ErrorCode.RESUME_LINK_EXPIRED: ErrorKind(status=403, message="This personal link no longer works.", hint="Join again with the workshop's code and the same name, or ask the instructor."),
+    ErrorCode.RESUME_LINK_EXPIRED: ErrorKind(status=403, message="This personal link no longer works.", hint="Ask the instructor for a new one, or join again with the workshop's code as somebody new."),
     ErrorCode.LAB_INVALID: ErrorKind(status=422, message="{where}: {what}", hint="{fix}"),
     ErrorCode.LAB_UNKNOWN: ErrorKind(status=404, message="There is no lab named {lab}.", hint="{fix}"),
     ErrorCode.LAB_CANNOT_RUN_HERE: ErrorKind(status=409, message="This lab cannot run here: {why}.", hint="{fix}"),
@@ -88,7 +87,6 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.RUN_ALREADY_ACTIVE: ErrorKind(status=409, message="You already have a running lab: {lab}.", hint="Stop it first; your files are kept."),
     ErrorCode.RUN_TIME_LIMIT: ErrorKind(status=409, message="The time of this lab cannot be extended further.", hint="The instructor can extend the workshop."),
     ErrorCode.HOST_AWAY: ErrorKind(status=503, message="The machine that runs the labs does not answer.", hint="It is tried again by itself; the operator sees why with `make status`."),
-    ErrorCode.HOST_FULL: ErrorKind(status=503, message="All places for labs are taken.", hint="You are number {position} in the queue."),
     ErrorCode.START_FAILED: ErrorKind(status=500, message="The lab could not be started: {why}.", hint="Press Start again; if it fails again, tell the instructor the id {id}."),
     ErrorCode.RUN_LOST: ErrorKind(status=500, message="The lab was lost: {why}.", hint="Press Start; your files are kept."),
     ErrorCode.NODE_UNKNOWN: ErrorKind(status=404, message="This lab has no node named {node}.", hint="Its nodes are {nodes}."),

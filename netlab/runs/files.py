@@ -95,9 +95,16 @@ def _differs_from_base(file: RunFile | None, base_version: int) -> bool:
 
 
 def _check_room(run: Run, file: RunFile | None, path: str) -> None:
-    if (file is None or file.deleted) and run.files.filter(deleted=False).count() >= FILES_MAX:
+    """For a file that is not there yet: one more must fit, and a file is no folder."""
+    if file is not None and not file.deleted:
+        return
+    present = set(run.files.filter(deleted=False).values_list("path", flat=True))
+    if len(present) >= FILES_MAX:
         fix = f"Delete one of the {FILES_MAX} files first."
         raise NetlabError(ErrorCode.BAD_INPUT, what=f"{path} is one file too many.", fix=fix)
+    in_the_way = next((p for p in sorted(present) if p.startswith(f"{path}/") or path.startswith(f"{p}/")), None)
+    if in_the_way is not None:
+        raise NetlabError(ErrorCode.BAD_INPUT, what=f"{path} cannot be beside {in_the_way}.", fix="Choose another name.")
 
 
 def do_delete_file(run: Run, path: str, origin: FileOrigin = FileOrigin.EDITOR) -> None:

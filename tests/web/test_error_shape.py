@@ -66,6 +66,14 @@ def test_what_is_too_large(attendee: Attendee, host: FakeHost) -> None:
     body(answer, 413, "bad_input")
 
 
+@pytest.mark.parametrize("content", ['"\\ud800"', '"a\\u0000b"'])
+def test_text_that_is_none(content: str, attendee: Attendee, host: FakeHost) -> None:
+    client = signed_in(attendee.user)
+    run = client.post(f"/api/v1/workshops/{attendee.workshop_id}/labs/{LAB}/run").json()["id"]
+    data = f'{{"content": {content}, "base_version": 0}}'
+    body(client.put(f"/api/v1/runs/{run}/files/a.c", data=data, content_type="application/json"), 422, "bad_input")
+
+
 def test_a_bug_has_an_id_that_the_log_knows(
     attendee: Attendee, host: FakeHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

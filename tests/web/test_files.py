@@ -156,6 +156,15 @@ def test_there_is_a_limit_on_files(run: Run) -> None:
     assert caught.value.code is ErrorCode.BAD_INPUT
 
 
+def test_a_file_is_no_folder(run: Run, path: str) -> None:
+    do_write_file(run, "include/a.h", "x", 0)
+    for wrong in (f"{path}/inside.c", "include"):
+        with pytest.raises(NetlabError) as caught:
+            do_write_file(run, wrong, "x", 0)
+        assert caught.value.code is ErrorCode.BAD_INPUT
+    assert do_write_file(run, "include/b.h", "x", 0).version == 1
+
+
 def test_reset_keeps_files_unless_asked(run: Run, path: str, host: FakeHost) -> None:
     starter = current(run, path).content
     do_write_file(run, path, "// mine", 1)

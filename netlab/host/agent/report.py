@@ -37,7 +37,7 @@ class HostReporter:
         self._streams, self._runtime = streams, runtime
         self._report = HostReport(
             host=config.host_name, at=time.time(), started_at=time.time(), abilities=[],
-            memory_budget_mb=memory_budget_mb(config), cpu_budget_percent=cpu_budget_percent(config),
+            memory_budget_mb=memory_budget_mb(config), cpu_budget_percent=cpu_budget_percent(config), kernel=os.uname().release,
         )
         self._looked_at = float("-inf")
         self._dedicated = config.dedicated_host
