@@ -13,7 +13,7 @@ from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_run_id
 from netlab.domain.lab import Isolation
 from netlab.host.kernel.cgroups import Hierarchies
-from netlab.host.nodes.sandboxed import ContainerFailed
+from netlab.host.nodes.sandboxed import ContainerFailed, SandboxedNodes
 from netlab.host.nsworker.client import NsWorker, WorkerDied
 from netlab.host.steps import SilentSink, Steps
 from tests.kernel.kit import Host, exists, host, lab, make
@@ -282,4 +282,18 @@ async def test_the_other_ways_work_too(kind: str, tmp_path: Path) -> None:
 async def test_private_isolation_is_for_kernels_of_their_own(sandboxed: Host) -> None:
     with pytest.raises(ValueError, match="shared kernels"):
         await sandboxed.build(isolation=Isolation.PRIVATE)
+    assert exists(sandboxed.config) == []
+
+
+async def test_what_a_kill_left_of_the_shared_folder_is_tidied_up(sandboxed: Host) -> None:
+    """The host was killed after it had made room for runs and before it made one."""
+    assert isinstance(sandboxed.nodes, SandboxedNodes)
+    base, run = sandboxed.config.run_dir, new_run_id()
+    limits = {"uid": 0, "lab_mb": 1, "lab_inodes": 10, "shared": True}
+    await sandboxed.worker.call("make_run", base=str(base), run=run, mark=None, **limits)
+    for command in ("umount -l", "rmdir"):
+        ended = await asyncio.create_subprocess_exec(*command.split(), str(base / "runs" / run))
+        assert await ended.wait() == 0
+    assert exists(sandboxed.config) == [f"mount {base}/runs"]
+    await sandboxed.nodes.tidy()
     assert exists(sandboxed.config) == []

@@ -29,6 +29,7 @@ async def clean(config: Config) -> list[Leftover]:
                 store.delete(run)
             except Exception:  # one that will not go must not keep the others
                 log.exception("removing run %s", run)
+        await nodes.tidy()
         left = await nodes.leftovers(set())
     finally:
         await worker.close()

@@ -52,6 +52,11 @@ class NodesBase:
         """A removal that has begun goes on when its caller is cancelled."""
         await asyncio.shield(asyncio.ensure_future(self._remove(run)))
 
+    async def tidy(self) -> None:
+        """What runs share and the last one takes away; for a clean-up after a host that was killed at a bad moment."""
+        await self._ask("remove_shared", "")
+        self._remove_parents()
+
     async def owned_runs(self) -> set[str]:
         return self._look().runs()
 

@@ -96,10 +96,12 @@ def remove_run(base: Path, instance: str, run: str) -> bool:
         pass
     except OSError:  # a create that was killed before it mounted
         shutil.rmtree(place)
-    return _remove_shared_runs_if_empty(f"{base}/runs")
+    return remove_shared_if_empty(base)
 
 
-def _remove_shared_runs_if_empty(runs: str) -> bool:
+def remove_shared_if_empty(base: Path) -> bool:
+    """True when there is no run."""
+    runs = f"{base}/runs"
     try:
         if os.listdir(runs):
             return False

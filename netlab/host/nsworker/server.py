@@ -31,6 +31,7 @@ class Server:
             "apply_topology": self._apply_topology, "rejoin": self._rejoin, "cut": self._cut,
             "set_link": self._set_link, "open_socket": self._open_socket, "spawn": self._spawn, "kill": self._kill,
             "remove_run": self._remove_run, "remove_node": self._remove_node,
+            "remove_shared": self._remove_shared,
         }
 
     def run(self) -> None:
@@ -142,6 +143,11 @@ class Server:
         if last:
             self._drop_view()
         return last, []
+
+    def _remove_shared(self, m: Message, _: list[int]) -> Reply:
+        if folders.remove_shared_if_empty(Path(m["base"])):
+            self._drop_view()
+        return None, []
 
     def _remove_node(self, m: Message, _: list[int]) -> Reply:
         folders.remove_node_mounts(Path(m["base"]), m["instance"], m["run"], m["node"])
