@@ -177,8 +177,18 @@ describe("CounterStore", () => {
     made.take(frame(FULL, 1, 10, [5, 50]));
     made.setSchema(SCHEMA);
     expect(told).toBe(0);
-    made.setSchema({ ...SCHEMA, version: 2 });
+    made.setSchema({ ...SCHEMA, version: 2, counters: SCHEMA.counters.slice(0, 1) });
     expect(told).toBe(1);
     expect(made.ring.length).toBe(0);
+  });
+
+  it("goes on with the same counters after a reset, which count from 0 again", () => {
+    const { made } = store();
+    made.take(frame(FULL, 1, 10, [500, 50]));
+    made.setSchema({ ...SCHEMA, version: 2 });
+    expect(made.take(frame(DELTA, 2, 11, [0, 1], 2))).toBe("need_full");
+    expect(made.take(frame(FULL, 3, 20, [3, 0], 2))).toBe("taken");
+    expect(made.rate([0], 21)).toBe(0);
+    expect(made.ring.rowAt(10)).toBe(0);
   });
 });

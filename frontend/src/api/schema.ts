@@ -355,7 +355,7 @@ export interface components {
          * ErrorCode
          * @enum {string}
          */
-        ErrorCode: "not_signed_in" | "not_found" | "not_allowed" | "wrong_password" | "csrf" | "too_many_tries" | "bad_input" | "unknown_code" | "workshop_not_open" | "workshop_closed" | "workshop_full" | "resume_link_expired" | "lab_invalid" | "lab_unknown" | "lab_cannot_run_here" | "run_not_running" | "run_state" | "run_already_active" | "run_time_limit" | "host_away" | "host_full" | "start_failed" | "run_lost" | "node_unknown" | "step_unknown" | "file_unknown" | "file_conflict" | "file_too_large" | "files_full" | "program_unknown" | "build_timeout" | "load_timeout" | "terminal_unknown" | "terminals_full" | "terminal_failed" | "bad_message" | "command_stale" | "bug";
+        ErrorCode: "not_signed_in" | "not_found" | "not_allowed" | "wrong_password" | "csrf" | "too_many_tries" | "bad_input" | "unknown_code" | "workshop_not_open" | "workshop_closed" | "workshop_full" | "resume_link_expired" | "lab_invalid" | "lab_unknown" | "lab_cannot_run_here" | "run_not_running" | "run_state" | "run_already_active" | "run_time_limit" | "host_away" | "start_failed" | "run_lost" | "node_unknown" | "step_unknown" | "file_unknown" | "file_conflict" | "file_too_large" | "files_full" | "program_unknown" | "build_timeout" | "load_timeout" | "terminal_unknown" | "terminals_full" | "terminal_failed" | "bad_message" | "command_stale" | "bug";
         /** AttachOfProgram */
         AttachOfProgram: {
             /** Node */

@@ -13,6 +13,11 @@ const RING_ROWS = (HISTORY_S + 10) * SAMPLES_PER_S_MAX;
 
 export type FrameOutcome = "taken" | "ignored" | "need_full";
 
+function sameCounters(a: readonly Counter[], b: readonly Counter[]): boolean {
+  const key = (c: Counter) => `${c.node}:${c.object}:${c.kind}:${c.name}`;
+  return a.length === b.length && a.every((counter, i) => key(counter) === key(b[i] as Counter));
+}
+
 export class CounterStore {
   schema: CounterSchema | null = null;
   ring: SampleRing = new SampleRing(0, 1);
@@ -34,7 +39,12 @@ export class CounterStore {
 
   setSchema(schema: CounterSchema): void {
     if (schema.version === this.schema?.version && schema.run === this.schema.run) return;
+    const same = this.schema?.run === schema.run && sameCounters(this.schema.counters, schema.counters);
     this.schema = schema;
+    if (same) {
+      this.interrupted(); // a reset: the same counters begin again from 0, the lines go on
+      return;
+    }
     this.ring = new SampleRing(schema.counters.length, RING_ROWS);
     this.current = [];
     this.lastNumber = Number.NaN;

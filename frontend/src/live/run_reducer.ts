@@ -108,13 +108,14 @@ function reduce(view: RunView, id: string, event: RunEvent): RunView {
     }
     case "programs":
       return withRun(view, { attachments: event.attachments });
-    case "terminal_opened":
-      return withRun(view, {
-        terminals: [
-          ...run.terminals.filter((t) => t.id !== event.terminal),
-          { id: event.terminal, node: event.node, title: event.title },
-        ],
-      });
+    case "terminal_opened": {
+      const opened = { id: event.terminal, node: event.node, title: event.title };
+      const known = run.terminals.some((t) => t.id === event.terminal);
+      const others = known
+        ? run.terminals.map((t) => (t.id === event.terminal ? opened : t))
+        : [...run.terminals, opened];
+      return withRun(view, { terminals: others });
+    }
     case "terminal_closed":
       return withRun(view, { terminals: run.terminals.filter((t) => t.id !== event.terminal) });
     case "node_reset":

@@ -34,7 +34,7 @@ export function Workspace() {
   return (
     <div className="workspace">
       <TopBar />
-      <PanelGroup direction="horizontal" autoSaveId={`${save}.columns`} className="columns">
+      <PanelGroup direction="horizontal" autoSaveId={`${save}.columns`} className="columns" tagName="main">
         <Panel id="instructions" order={1} defaultSize={27} minSize={16} tagName="section" aria-label="Instructions">
           <Instructions />
         </Panel>

@@ -99,13 +99,14 @@ function Problems({ problems, desk }: { problems: readonly Diagnostic[]; desk: E
 
 function VerifierLog({ log, path, desk }: { log: readonly VerifierLine[]; path: string; desk: EditorDesk }) {
   const file = path || desk.state.path;
+  const telling = log.findLastIndex((piece) => piece.line > 0); // where the verifier stopped
   return (
     <section className="result-list log" aria-label="Verifier log">
       {log.map((piece, index) => {
         const lines = piece.text.split("\n").length;
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a log's pieces have no other name and never move
-          <details key={index} open={index === log.length - 1}>
+          <details key={index} open={index === telling}>
             <summary>
               <span className="mono where">{piece.line > 0 ? `line ${piece.line}` : "log"}</span>
               <code>{piece.line > 0 ? desk.lineText(file, piece.line) : ""}</code>

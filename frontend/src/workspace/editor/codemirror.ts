@@ -81,7 +81,7 @@ export function newState(text: string, tabIndents: boolean, keys: EditorKeys, on
       look,
       indentUnit.of("\t"),
       EditorState.tabSize.of(8),
-      EditorView.contentAttributes.of({ "aria-label": "Source code", spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": "Source code", spellcheck: "false", tabindex: "0" }),
       tabKey.of(tabBinding(tabIndents)),
       keymap.of([
         { key: "Mod-Enter", run: build, preventDefault: true },

@@ -69,6 +69,9 @@ export function Instructions() {
         tabIndex={0}
         aria-label={`Step ${at + 1}: ${step.title}`}
       >
+        <h2 className="step-title">
+          {at + 1}. {step.title}
+        </h2>
         <StepText step={step} />
         <Checks step={step} states={states[step.id]} live={live} />
       </section>
@@ -81,7 +84,7 @@ export function Instructions() {
         </span>
         <button
           type="button"
-          className={progressOf(step.checks, states[step.id]) === "done" ? "primary" : ""}
+          className={at < steps.length - 1 && progressOf(step.checks, states[step.id]) === "done" ? "primary" : ""}
           disabled={at === steps.length - 1}
           onClick={() => toStep(at + 1)}
         >

@@ -89,11 +89,11 @@ function NodeButton({ node, at }: { node: LabNode; at: Point }) {
         type="button"
         disabled={!running}
         title={`${details}\nOpens a terminal of ${node.name}`}
-        aria-label={`${node.title || node.name}: open a terminal`}
         onClick={() => session.signals.send({ to: "terminals", do: "focus", node: node.name })}
       >
         <strong>{node.name}</strong>
         <span className="mono">{addresses[0] ?? node.title}</span>
+        <span className="visually-hidden">: open a terminal</span>
       </button>
       {programs.map((p) => (
         <ProgramTag key={`${p.interface} ${p.hook}`} program={p} />
