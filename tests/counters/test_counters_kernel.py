@@ -14,6 +14,7 @@ import pytest
 
 from netlab.config import Config
 from netlab.host.counters.client import Sampler
+from netlab.host.counters.generic_xdp import DropCounter
 from netlab.host.counters.reader import NodeReader
 from netlab.host.kernel import netlink
 from netlab.host.kernel.syscalls import inside_netns
@@ -69,7 +70,7 @@ async def until(true: Callable[[], object], within_s: float = 5.0) -> None:
 
 
 def test_packets_are_counted_and_more_devices_than_one_read_holds_are_found(pair: Pair) -> None:
-    reader = NodeReader(str(pair.path("b")))
+    reader = NodeReader(str(pair.path("b")), DropCounter())
     try:
         before = reader.devices()[b"eth0"]
         pair.ping(7)
@@ -87,7 +88,7 @@ def test_packets_are_counted_and_more_devices_than_one_read_holds_are_found(pair
     ("action", "counter"), [(bpf.XDP_DROP, "drop"), (bpf.XDP_PASS, "passed"), (bpf.XDP_TX, "tx"), (bpf.XDP_ABORTED, "drop")]
 )
 def test_xdp_actions_are_counted(pair: Pair, action: int, counter: str) -> None:
-    reader = NodeReader(str(pair.path("b")))
+    reader = NodeReader(str(pair.path("b")), DropCounter())
     try:
         assert reader.has_xdp(b"eth0") and not reader.has_xdp(b"lo")
         pair.ping(1)
@@ -105,7 +106,7 @@ def test_xdp_actions_are_counted(pair: Pair, action: int, counter: str) -> None:
 
 def test_queues_added_by_the_attendee_do_not_confuse_the_reader(pair: Pair) -> None:
     pair.ip("b", "link", "add", "v0", "numrxqueues", "4", "numtxqueues", "4", "type", "veth", "peer", "name", "v1")
-    reader = NodeReader(str(pair.path("b")))
+    reader = NodeReader(str(pair.path("b")), DropCounter())
     try:
         assert reader.has_xdp(b"v0")
         reader.xdp(b"v0", 1)
@@ -122,9 +123,9 @@ def test_queues_added_by_the_attendee_do_not_confuse_the_reader(pair: Pair) -> N
 def test_a_namespace_that_is_not_there_is_an_oserror_and_the_thread_stays_at_home() -> None:
     home = Path("/proc/thread-self/ns/net").stat().st_ino
     with pytest.raises(OSError):
-        NodeReader("/run/netns/nlt.h4.none")
+        NodeReader("/run/netns/nlt.h4.none", DropCounter())
     with pytest.raises(OSError):
-        NodeReader("/etc/passwd")
+        NodeReader("/etc/passwd", DropCounter())
     assert Path("/proc/thread-self/ns/net").stat().st_ino == home
 
 
@@ -169,6 +170,33 @@ async def test_xdp_actions_arrive_within_half_a_second(pair: Pair) -> None:
         await until(lambda: heard.value("r1", "b", "xdp_drop") >= 30, within_s=0.6)
         reading = sampler.reading("r1", "b", "eth0", "xdp_drop")
         assert reading is not None and reading.per_second > 1
+
+
+async def test_generic_mode_is_counted_apart_and_says_what_is_derived(pair: Pair) -> None:
+    async with sampling() as (sampler, heard):
+        await sampler.add_run("r1", pair.lab(), pair.places())
+        sampler.set_watched({"r1"})
+        await until(lambda: "r1" in heard.merged)
+        assert not any(c.kind == "xdp_generic" for c in heard.schemas[-1].counters)
+        pair.ping(1)
+        pair.attach_xdp("b", bpf.XDP_DROP, bpf.XDP_FLAGS_SKB_MODE)
+        await asyncio.sleep(1.1)
+        await asyncio.to_thread(pair.ping, 2)  # so that it is noticed
+        await until(lambda: any(c.kind == "xdp_generic" for c in heard.schemas[-1].counters))
+        generic = {c.name: c.derived for c in heard.schemas[-1].counters if c.kind == "xdp_generic"}
+        assert generic == {"xdp_generic_packets": True, "xdp_generic_drop": False, "xdp_generic_pass": True}
+        before, native = heard.value("r1", "b", "xdp_generic_drop"), heard.value("r1", "b", "xdp_drop")
+        await asyncio.to_thread(pair.ping, 30)
+        await until(lambda: heard.value("r1", "b", "xdp_generic_drop") >= before + 30, within_s=1)
+        assert heard.value("r1", "b", "xdp_generic_packets") >= heard.value("r1", "b", "xdp_generic_drop")
+        assert heard.value("r1", "b", "xdp_generic_pass") <= 2
+        assert heard.value("r1", "b", "xdp_drop") == native
+        pair.detach_all()
+        pair.attach_xdp("b", bpf.XDP_PASS, bpf.XDP_FLAGS_SKB_MODE)
+        dropped = heard.value("r1", "b", "xdp_generic_drop")
+        await asyncio.to_thread(pair.ping, 30)
+        await until(lambda: heard.value("r1", "b", "xdp_generic_pass") >= 30, within_s=1)
+        assert heard.value("r1", "b", "xdp_generic_drop") == dropped
 
 
 async def test_a_device_made_by_the_attendee_brings_a_new_schema_before_its_values(pair: Pair) -> None:
@@ -216,7 +244,7 @@ async def test_after_remove_run_nothing_pins_the_namespaces(pair: Pair) -> None:
         before = _descriptors(sampler)
         await sampler.add_run("r1", pair.lab(), pair.places())
         await until(lambda: heard.ticks)
-        assert _descriptors(sampler) == before + 4  # two nodes, each its net/dev and a socket
+        assert _descriptors(sampler) == before + 6  # two nodes, each its net/dev and two sockets
         await sampler.remove_run("r1")
         assert _descriptors(sampler) == before
         await sampler.remove_run("r1")  # idempotent

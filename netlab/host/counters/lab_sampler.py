@@ -5,6 +5,7 @@ Driven by the sampler's ticks. Whatever an attendee makes of the node's devices 
 
 import logging
 
+from netlab.host.counters.generic_xdp import DropCounter
 from netlab.host.counters.guard import CHECK_EVERY_S, Storm, StormGuard
 from netlab.host.counters.messages import NodeSource
 from netlab.host.counters.reader import DeviceCounters, NodeReader
@@ -26,11 +27,11 @@ ZERO = DeviceCounters(0, 0, 0, 0, 0, 0, 0, 0)
 class NodeSampler:
     """One node: its descriptors and what was read last."""
 
-    def __init__(self, source: NodeSource, limit_pps: int) -> None:
+    def __init__(self, source: NodeSource, limit_pps: int, drop_counter: DropCounter) -> None:
         self.node = source.node
         self.devices: tuple[Device, ...] = ()
         self._listed = [name.encode() for name in source.interfaces]
-        self._reader = NodeReader(source.netns)
+        self._reader = NodeReader(source.netns, drop_counter)
         self._guard = StormGuard(limit_pps)
         self._present: dict[bytes, DeviceCounters] = {}
         self._kept: dict[bytes, DeviceCounters] = {}
@@ -50,39 +51,55 @@ class NodeSampler:
         return self._guard.judge(self._present, at)
 
     def topology_changed(self) -> bool:
-        return shown(self._listed, self._present) != [d.name for d in self.devices]
+        """Devices have come or gone, or one is in generic mode for the first time."""
+        generic = self._reader.generic
+        return shown(self._listed, self._present) != [d.name for d in self.devices] or any(
+            generic.has(d.name) != d.has_generic for d in self.devices
+        )
 
     def take_topology(self) -> NodeDevices:
         """From now on the devices are those of the last reading."""
         self._reader.forget_gone(self._present)
-        self.devices = tuple(Device(name, self._reader.has_xdp(name)) for name in shown(self._listed, self._present))
+        names = shown(self._listed, self._present)
+        self.devices = tuple(Device(name, self._reader.has_xdp(name), self._reader.generic.has(name)) for name in names)
         self._kept = {}
         return NodeDevices(self.node, self.devices)
 
     def values(self, *, ask_xdp: bool) -> list[int]:
         """In the schema's order; a device that has gone since keeps its last values until the next schema."""
         values: list[int] = []
-        for name, has_xdp in self.devices:
+        for name, has_xdp, has_generic in self.devices:
             counters = self._present.get(name) or self._kept.get(name, ZERO)
             self._kept[name] = counters
             values += counters
+            if ask_xdp and name in self._present:
+                self._ask_xdp(name, has_xdp, counters.rx_packets)
             if has_xdp:
-                ask = ask_xdp and name in self._present
-                values += xdp_values(self._reader.xdp(name, counters.rx_packets) if ask else self._reader.known_xdp(name))
+                values += xdp_values(self._reader.known_xdp(name))
+            if has_generic:
+                values += self._reader.generic.values(name)
         return values
+
+    def _ask_xdp(self, name: bytes, has_xdp: bool, rx_packets: int) -> None:
+        try:
+            self._reader.generic.look(name, rx_packets, self._read_at)
+            if has_xdp:
+                self._reader.xdp(name, rx_packets)
+        except OSError as error:  # whatever an attendee does to a device, the others' counters go on
+            log.warning("XDP counters of %s in %s: %s", name, self.node, error)
 
 
 class LabSampler:
     """A run's nodes as one sequence of numbers. Nodes that cannot be opened are left out and told by `missing`."""
 
-    def __init__(self, run: str, limit_pps: int, sources: list[NodeSource]) -> None:
+    def __init__(self, run: str, limit_pps: int, sources: list[NodeSource], drop_counter: DropCounter) -> None:
         self.run = run
         self.limit_pps = limit_pps
         self.missing: list[str] = []
         self._nodes: list[NodeSampler] = []
         for source in sources:
             try:
-                self._nodes.append(NodeSampler(source, limit_pps))
+                self._nodes.append(NodeSampler(source, limit_pps, drop_counter))
             except OSError as error:
                 log.warning("counters of %s of run %s: %s", source.node, run, error)
                 self.missing.append(source.node)

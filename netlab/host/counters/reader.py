@@ -6,9 +6,12 @@ here pins its namespace: `close` before the node's deletion may be called done.
 
 import os
 import socket
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from netlab.host.counters.ethtool import NOTHING, Ethtool, StatsLayout, XdpActions
+from netlab.host.counters.generic_mode import GenericMode
+from netlab.host.counters.generic_xdp import DropCounter
 from netlab.host.kernel.syscalls import inside_netns
 
 READ_BYTES = 64 * 1024
@@ -47,20 +50,21 @@ def parse_net_dev(data: bytes) -> dict[bytes, DeviceCounters]:
 class NodeReader:
     """One node's counters. Raises OSError when the namespace is not there."""
 
-    def __init__(self, netns: str) -> None:
-        with inside_netns(netns):
+    def __init__(self, netns: str, drop_counter: DropCounter) -> None:
+        with ExitStack() as undo, inside_netns(netns):
             self._net_dev = os.open("/proc/thread-self/net/dev", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                self._ethtool = Ethtool(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
-            except OSError:
-                os.close(self._net_dev)
-                raise
+            undo.callback(os.close, self._net_dev)
+            self._ethtool = Ethtool(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
+            undo.callback(self._ethtool.close)
+            self.generic = GenericMode(drop_counter)
+            undo.pop_all()
         self._layouts: dict[bytes, StatsLayout | None] = {}
         self._actions: dict[bytes, tuple[int, XdpActions]] = {}
 
     def close(self) -> None:
         os.close(self._net_dev)
         self._ethtool.close()
+        self.generic.close()
 
     def devices(self) -> dict[bytes, DeviceCounters]:
         """Every device's counters now."""
@@ -97,6 +101,8 @@ class NodeReader:
         for remembered in (self._layouts, self._actions):
             for device in [d for d in remembered if d not in present]:
                 del remembered[device]
+        for device in [d for d in self.generic.known() if d not in present]:
+            self.generic.forget(device)
 
     def _ask_xdp(self, device: bytes) -> XdpActions:
         for _ in range(2):  # the second time with a new layout, when the number of queues has changed

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 
+from netlab.host.counters.generic_xdp import DropCounter
 from netlab.host.counters.lab_sampler import LabSampler
 from netlab.host.counters.messages import Messages, NodeSource, Report, Tell, pack
 from netlab.wire.counters import FAST_TICK_S
@@ -43,6 +44,7 @@ class SamplerProcess:
         self._phases: dict[str, int] = {}
         self._watched: set[str] = set()
         self._want_full: set[str] = set()
+        self._drop_counter = DropCounter()
         self._tick_number = 0
         self._xdp_after = 0.0
 
@@ -78,7 +80,8 @@ class SamplerProcess:
             case Tell.ADD:
                 run, limit_pps, sources = items
                 self._close(run)
-                lab = self._labs[run] = LabSampler(run, limit_pps, [NodeSource(*source) for source in sources])
+                nodes = [NodeSource(*source) for source in sources]
+                lab = self._labs[run] = LabSampler(run, limit_pps, nodes, self._drop_counter)
                 self._phases[run] = min(range(TICKS_PER_S), key=list(self._phases.values()).count)
                 self._send(pack(Report.OPENED, run, lab.missing))
             case Tell.REMOVE:

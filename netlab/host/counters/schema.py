@@ -1,7 +1,7 @@
 """Which counters a lab has, and in which order. Pure; used by the sampler, which puts values into the same order.
 
-Per node and interface: what the kernel counts for every device and, for veth, what it counts of XDP in native mode.
-XDP in generic mode has no counters of its own in any driver.
+Per node and interface: what the kernel counts for every device; for veth, what it counts of XDP in native mode; and for an
+interface that has been in generic mode, what is measured and derived of that (no driver counts it).
 """
 
 import time
@@ -23,6 +23,7 @@ XDP_COUNTERS = (
     ("xdp_tx", False), ("xdp_redirect", False), ("xdp_errors", False),
 )
 """Name, and whether it is derived."""
+GENERIC_COUNTERS = (("xdp_generic_packets", True), ("xdp_generic_drop", False), ("xdp_generic_pass", True))
 
 MADE_BY_KERNEL = frozenset(
     (b"lo", b"tunl0", b"gre0", b"gretap0", b"erspan0", b"ip_vti0", b"ip6_vti0", b"sit0", b"ip6tnl0", b"ip6gre0")
@@ -33,6 +34,7 @@ MADE_BY_KERNEL = frozenset(
 class Device(NamedTuple):
     name: bytes
     has_xdp: bool
+    has_generic: bool = False
 
 
 class NodeDevices(NamedTuple):
@@ -54,10 +56,10 @@ def lab_schema(run: str, version: int, nodes: Iterable[NodeDevices]) -> CounterS
         for device in devices:
             name = device_name(device.name)
             counters += [Counter(node=node, object=name, kind="interface", name=n, unit=u) for n, u in INTERFACE_COUNTERS]
-            if device.has_xdp:
-                counters += [
-                    Counter(node=node, object=name, kind="xdp", name=n, unit="packets", derived=d) for n, d in XDP_COUNTERS
-                ]
+            groups = (("xdp", XDP_COUNTERS, device.has_xdp), ("xdp_generic", GENERIC_COUNTERS, device.has_generic))
+            for kind, names, there in groups:
+                if there:
+                    counters += [Counter(node=node, object=name, kind=kind, name=n, unit="packets", derived=d) for n, d in names]
     return CounterSchema(run=run, version=version, counters=counters)
 
 

@@ -1,4 +1,4 @@
-"""bpf(2) as far as trying needs it: hand-assembled programs, no object files, no library. Used by the probe and by tests.
+"""bpf(2) for hand-assembled programs of our own: no object files, no library. Used by the probe, the sampler and tests.
 
 Everything lives as long as its descriptor: nothing is pinned, and a link detaches its program when it is closed. The
 numbers are those of include/uapi/linux/bpf.h.
@@ -11,13 +11,13 @@ import struct
 SYS_BPF = 321
 """x86_64 only, as is the seccomp profile of the nodes."""
 
-MAP_CREATE, PROG_LOAD, BTF_LOAD, LINK_CREATE, TOKEN_CREATE = 0, 5, 18, 28, 36
+MAP_CREATE, MAP_LOOKUP_ELEM, PROG_LOAD, LINK_CREATE, TOKEN_CREATE = 0, 1, 5, 28, 36
 RAW_TRACEPOINT_OPEN = 17
 
 PROG_TYPE_SOCKET_FILTER, PROG_TYPE_KPROBE, PROG_TYPE_SCHED_CLS, PROG_TYPE_XDP = 1, 2, 3, 6
 PROG_TYPE_RAW_TRACEPOINT, PROG_TYPE_TRACING = 17, 26
 ATTACH_TRACE_FENTRY, ATTACH_XDP, ATTACH_TCX_INGRESS = 24, 37, 46
-MAP_TYPE_ARRAY, MAP_TYPE_XSKMAP = 2, 17
+MAP_TYPE_ARRAY, MAP_TYPE_LRU_HASH = 2, 9
 XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT = range(5)
 XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE = 2, 4
 F_TOKEN_FD = 1 << 16
@@ -63,6 +63,16 @@ def load(kind: int, instructions: bytes, *, attach_type: int = 0, btf_id: int = 
 def create_map(kind: int, key_bytes: int, value_bytes: int, entries: int) -> int:
     """A map's descriptor."""
     return bpf(MAP_CREATE, struct.pack("<IIIII", kind, key_bytes, value_bytes, entries, 0) + bytes(100))
+
+
+def lookup(descriptor: int, key: bytes, value_bytes: int) -> bytes | None:
+    """A map's value; None when there is no such key."""
+    key_buffer, value = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(value_bytes)
+    try:
+        bpf(MAP_LOOKUP_ELEM, struct.pack("<I4xQQ8x", descriptor, ctypes.addressof(key_buffer), ctypes.addressof(value)))
+    except FileNotFoundError:
+        return None
+    return value.raw
 
 
 def attach_link(program: int, ifindex: int, attach_type: int, flags: int = 0) -> int:
