@@ -20,19 +20,30 @@ from netlab.host.steps import SilentSink, Steps
 HEADER = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
 LICENSE = '\nchar _license[] SEC("license") = "GPL";\n'
 
-SPEC = LabSpec.model_validate({
-    "id": "two-nodes", "title": "Two nodes", "summary": "Two nodes and a wire.", "topic": "basics", "minutes": 5,
-    "nodes": [
-        {"name": "client", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1/24"]}]},
-        {"name": "server", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.2/24"]}]},
-    ],
-    "links": [{"ends": ["client:eth0", "server:eth0"]}],
-    "programs": [
-        {"name": "xdp", "source": "xdp.c", "function": "prog", "attach": {"node": "server", "interface": "eth0"}},
-        {"name": "tc", "source": "tc.c", "function": "cls", "attach": {"node": "server", "interface": "eth0", "hook": "tc-egress"}},
-    ],
-    "steps": [{"id": "look", "title": "Look around", "text": "steps/01-look.md"}],
-})
+SPEC = LabSpec.model_validate(
+    {
+        "id": "two-nodes",
+        "title": "Two nodes",
+        "summary": "Two nodes and a wire.",
+        "topic": "basics",
+        "minutes": 5,
+        "nodes": [
+            {"name": "client", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.1/24"]}]},
+            {"name": "server", "interfaces": [{"name": "eth0", "addresses": ["10.0.0.2/24"]}]},
+        ],
+        "links": [{"ends": ["client:eth0", "server:eth0"]}],
+        "programs": [
+            {"name": "xdp", "source": "xdp.c", "function": "prog", "attach": {"node": "server", "interface": "eth0"}},
+            {
+                "name": "tc",
+                "source": "tc.c",
+                "function": "cls",
+                "attach": {"node": "server", "interface": "eth0", "hook": "tc-egress"},
+            },
+        ],
+        "steps": [{"id": "look", "title": "Look around", "text": "steps/01-look.md"}],
+    }
+)
 
 
 @dataclass
@@ -74,4 +85,3 @@ async def two_nodes(instance: str, tmp_path: Path, isolation: Isolation = Isolat
         await nodes.remove(run)
         await worker.close()
         shutil.rmtree(config.run_dir, ignore_errors=True)
-

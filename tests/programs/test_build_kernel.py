@@ -58,7 +58,8 @@ async def test_errors_are_on_their_lines(sandbox: BuildSandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/shadow", "/root/.bashrc", "/proc/kallsyms", "/proc/cmdline", "/run/netlab/main/redis/redis.sock", "../../etc/shadow"]
+    "path",
+    ["/etc/shadow", "/root/.bashrc", "/proc/kallsyms", "/proc/cmdline", "/run/netlab/main/redis/redis.sock", "../../etc/shadow"],
 )
 async def test_a_source_cannot_include_what_is_not_its_own(sandbox: BuildSandbox, path: str) -> None:
     built = await made(sandbox, f'#include "{path}"\n')
@@ -76,7 +77,8 @@ async def test_no_file_of_the_host_is_there(sandbox: BuildSandbox, tmp_path: Pat
 
 
 async def test_the_box_has_no_rights_and_no_network(sandbox: BuildSandbox) -> None:
-    script = "grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status; cat /proc/net/dev | tail -n +3; touch /lab/x /x; ls /lab"
+    status = "grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
+    script = f"{status}; cat /proc/net/dev | tail -n +3; touch /lab/x /x; ls /lab"
     done = await sandbox.run(["/bin/sh", "-c", script], {"xdp.c": "x"})
     text = done.stdout.decode()
     assert "Uid:\t1000\t1000\t1000\t1000" in text and "CapBnd:\t0000000000000000" in text
@@ -108,7 +110,9 @@ async def test_an_object_that_is_too_large(sandbox: BuildSandbox) -> None:
 async def test_builds_side_by_side_do_not_see_each_other(sandbox: BuildSandbox) -> None:
     sources = [PASS.replace("XDP_PASS", f"X{n}") for n in range(6)]
     headers = [f"#define X{n} {n}\n" for n in range(6)]
-    built = await asyncio.gather(*(made(sandbox, '#include "own.h"\n' + s, own_h=h) for s, h in zip(sources, headers, strict=True)))
+    built = await asyncio.gather(
+        *(made(sandbox, '#include "own.h"\n' + s, own_h=h) for s, h in zip(sources, headers, strict=True))
+    )
     assert all(b.object for b in built)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from netlab.host.kernel import bpf
+from netlab.host.programs.service import Mode
 from netlab.wire.events import Attachment
 from tests.two_nodes import HEADER, LICENSE, TwoNodes
 
@@ -31,10 +32,14 @@ async def only(lab: TwoNodes) -> Attachment:
 
 
 @pytest.mark.parametrize("mode", ["native", "generic"])
-async def test_attached_seen_and_taken_off(strangers: TwoNodes, mode: str) -> None:
-    outcome = await strangers.programs.build(strangers.run_nodes, strangers.program(), returning("XDP_DROP"), load=True, mode=mode)  # type: ignore[arg-type]
+async def test_attached_seen_and_taken_off(strangers: TwoNodes, mode: Mode) -> None:
+    outcome = await strangers.programs.build(
+        strangers.run_nodes, strangers.program(), returning("XDP_DROP"), load=True, mode=mode
+    )
     assert outcome.outcome == "attached" and outcome.instructions == 2
-    assert re.fullmatch(rf"prog runs on server:eth0 in {mode} mode: 2 instructions, verified and loaded in \d+ ms\.", outcome.summary)
+    assert re.fullmatch(
+        rf"prog runs on server:eth0 in {mode} mode: 2 instructions, verified and loaded in \d+ ms\.", outcome.summary
+    )
     now = await only(strangers)
     assert (now.node, now.interface, now.hook, now.mode, now.name) == ("server", "eth0", "xdp", mode, "prog")
     assert (await strangers.sh("client", "ping -c1 -W0.3 10.0.0.2")).exit_code == 1
@@ -43,12 +48,19 @@ async def test_attached_seen_and_taken_off(strangers: TwoNodes, mode: str) -> No
 
 
 async def test_a_new_program_takes_the_place_of_the_old(strangers: TwoNodes) -> None:
-    async def load(action: str, mode: str) -> int:
-        outcome = await strangers.programs.build(strangers.run_nodes, strangers.program(), returning(action), load=True, mode=mode)  # type: ignore[arg-type]
+    async def load(action: str, mode: Mode) -> int:
+        outcome = await strangers.programs.build(
+            strangers.run_nodes, strangers.program(), returning(action), load=True, mode=mode
+        )
         assert outcome.outcome == "attached"
         return (await only(strangers)).program_id
 
-    ids = [await load("XDP_PASS", "native"), await load("XDP_DROP", "native"), await load("XDP_DROP", "generic"), await load("XDP_PASS", "native")]
+    ids = [
+        await load("XDP_PASS", "native"),
+        await load("XDP_DROP", "native"),
+        await load("XDP_DROP", "generic"),
+        await load("XDP_PASS", "native"),
+    ]
     assert len(set(ids)) == 4 and (await only(strangers)).mode == "native"
     with pytest.raises(FileNotFoundError):
         bpf.program_info(ids[0])  # nothing keeps the old ones
@@ -56,7 +68,9 @@ async def test_a_new_program_takes_the_place_of_the_old(strangers: TwoNodes) -> 
 
 
 async def test_only_built_changes_nothing(strangers: TwoNodes) -> None:
-    outcome = await strangers.programs.build(strangers.run_nodes, strangers.program(), returning("XDP_DROP"), load=False, mode=None)
+    outcome = await strangers.programs.build(
+        strangers.run_nodes, strangers.program(), returning("XDP_DROP"), load=False, mode=None
+    )
     assert (outcome.outcome, outcome.summary) == ("built", "xdp.c compiles.")
     assert await strangers.programs.attachments(strangers.run_nodes) == []
 
@@ -100,7 +114,9 @@ async def test_in_trusted_nodes_nothing_is_blamed_on_the_sandbox(trusted: TwoNod
 async def test_a_classifier(strangers: TwoNodes) -> None:
     source = HEADER + '#include <linux/pkt_cls.h>\nSEC("tc") int cls(struct __sk_buff *skb) { return TC_ACT_SHOT; }\n' + LICENSE
     for _ in range(2):  # the second takes the place of the first
-        outcome = await strangers.programs.build(strangers.run_nodes, strangers.program("tc"), {"tc.c": source}, load=True, mode=None)
+        outcome = await strangers.programs.build(
+            strangers.run_nodes, strangers.program("tc"), {"tc.c": source}, load=True, mode=None
+        )
         assert outcome.outcome == "attached", outcome
         now = await only(strangers)
         assert (now.hook, now.mode, now.name) == ("tc-egress", "", "cls")
@@ -118,7 +134,9 @@ async def test_the_function_must_keep_its_name(strangers: TwoNodes) -> None:
 async def test_the_kernels_reason_when_attaching_fails(strangers: TwoNodes) -> None:
     await strangers.sh("client", "ip link set dev eth0 mtu 9000")
     try:
-        outcome = await strangers.programs.build(strangers.run_nodes, strangers.program(), returning("XDP_PASS"), load=True, mode="native")
+        outcome = await strangers.programs.build(
+            strangers.run_nodes, strangers.program(), returning("XDP_PASS"), load=True, mode="native"
+        )
         assert outcome.outcome == "attach_failed"
         assert outcome.summary.startswith("Loaded, but it could not be attached to server:eth0: ") and "MTU" in outcome.summary
     finally:
@@ -130,7 +148,11 @@ async def test_the_kernels_reason_when_attaching_fails(strangers: TwoNodes) -> N
     [
         ("ip link set dev eth0 xdp obj /tmp/x.o sec xdp", "native", ""),
         ("ip link set dev eth0 xdpgeneric obj /tmp/x.o sec xdp", "generic", ""),
-        ("bpftool prog load /tmp/x.o /sys/fs/bpf/mine && bpftool net attach xdpgeneric pinned /sys/fs/bpf/mine dev eth0", "generic", "mine"),
+        (
+            "bpftool prog load /tmp/x.o /sys/fs/bpf/mine && bpftool net attach xdpgeneric pinned /sys/fs/bpf/mine dev eth0",
+            "generic",
+            "mine",
+        ),
     ],
 )
 async def test_what_a_shell_attaches_is_seen(strangers: TwoNodes, attach: str, mode: str, name: str) -> None:

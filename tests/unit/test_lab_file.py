@@ -41,8 +41,10 @@ SOLUTION = "actions:\n  - {do: write, file: xdp.c}\n  - {do: load, program: xdp}
 def folder(tmp_path: Path) -> Path:
     lab = tmp_path / "good-lab"
     for name, text in {
-        "lab.yaml": GOOD, "steps/01-look.md": "Look at `client:eth0`.\n\n```c file=xdp.c\nx\n```\n",
-        "start/xdp.c": "int prog(void *ctx) { return 2; }\n", "solution/01/solution.yaml": SOLUTION,
+        "lab.yaml": GOOD,
+        "steps/01-look.md": "Look at `client:eth0`.\n\n```c file=xdp.c\nx\n```\n",
+        "start/xdp.c": "int prog(void *ctx) { return 2; }\n",
+        "solution/01/solution.yaml": SOLUTION,
         "solution/01/xdp.c": "int prog(void *ctx) { return 1; }\n",
     }.items():
         (lab / name).parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +84,14 @@ def test_the_digest_changes_with_any_byte(folder: Path) -> None:
 
 def test_all_mistakes_are_found_at_once_with_their_places(folder: Path) -> None:
     change(
-        folder, "lab.yaml", ("summary:", "sumary:"), ("topic: xdp", "topic: xpd"), ("minutes: 10", "minutes: ten"),
-        ("name: client", "name: Client"), ("kind: xdp", "kind: xpd"), ("10.0.0.2/24", "10.0.0.2/33"),
+        folder,
+        "lab.yaml",
+        ("summary:", "sumary:"),
+        ("topic: xdp", "topic: xpd"),
+        ("minutes: 10", "minutes: ten"),
+        ("name: client", "name: Client"),
+        ("kind: xdp", "kind: xpd"),
+        ("10.0.0.2/24", "10.0.0.2/33"),
     )
     assert said(folder) == [
         "lab.yaml:1:1: summary is missing (add summary:)",
@@ -98,8 +106,13 @@ def test_all_mistakes_are_found_at_once_with_their_places(folder: Path) -> None:
 
 def test_references_that_lead_nowhere(folder: Path) -> None:
     change(
-        folder, "lab.yaml", ("id: good-lab", "id: other-lab"), ("server:eth0]", "sever:eth0]"), ("source: xdp.c", "source: xdq.c"),
-        ("steps/01-look.md", "steps/01-lock.md"), ("probe: {kind: xdp, node: server", "probe: {kind: xdp, node: srv"),
+        folder,
+        "lab.yaml",
+        ("id: good-lab", "id: other-lab"),
+        ("server:eth0]", "sever:eth0]"),
+        ("source: xdp.c", "source: xdq.c"),
+        ("steps/01-look.md", "steps/01-lock.md"),
+        ("probe: {kind: xdp, node: server", "probe: {kind: xdp, node: srv"),
     )
     change(folder, "solution/01/solution.yaml", ("file: xdp.c", "file: xpd.c"), ("program: xdp", "program: xpd"))
     assert said(folder) == [

@@ -29,7 +29,8 @@ async def ping(probe: PingProbe, context: CheckContext) -> Verdict:
         unreachable = done.exit_code == 2 and b"unreachable" in done.stderr
         return Verdict(unreachable and not probe.answered, said[-1] if said else "no result of ping", expected)
     sent, received = int(counted[1]), int(counted[2])
-    return Verdict((received > 0) == probe.answered, f"{received or 'no'} answers to {sent} pings of {probe.to}", expected)
+    answers = f"{received} answer{'s' if received > 1 else ''}" if received else "no answer"
+    return Verdict((received > 0) == probe.answered, f"{answers} to {sent} pings of {probe.to}", expected)
 
 
 async def tcp(probe: TcpProbe, context: CheckContext) -> Verdict:

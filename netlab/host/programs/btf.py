@@ -54,10 +54,9 @@ class LineRecord(NamedTuple):
 
 
 def _unpack(pattern: str, data: memoryview, offset: int) -> tuple[Any, ...]:
-    try:
-        return struct.unpack_from(pattern, data, offset)
-    except struct.error as error:
-        raise ObjectError("an offset beyond the end") from error
+    if offset > len(data) - struct.calcsize(pattern):
+        raise ObjectError("an offset beyond the end")
+    return struct.unpack_from(pattern, data, offset)
 
 
 def _slice(data: memoryview, offset: int, size: int) -> memoryview:

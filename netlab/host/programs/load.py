@@ -80,6 +80,6 @@ async def load(
 
 def attach_reason(stderr: str) -> str:
     """The kernel's sentence in what ip or tc printed."""
-    ours = (line.strip() for line in stderr.splitlines() if not line.startswith(("libbpf:", "We have an error")))
+    ours = (line.strip(" \t.") for line in stderr.splitlines() if not line.startswith(("libbpf:", "We have an error")))
     said = [re.sub(r"^(Error|RTNETLINK answers|Warning):\s*", "", line) for line in ours if line]
-    return said[0].rstrip(".") if said else "the kernel refused it without saying why"
+    return said[0] if said and said[0] else "the kernel refused it without saying why"

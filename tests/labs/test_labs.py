@@ -1,0 +1,155 @@
+"""The labs in this repository: without mistakes, with current schemas, described key by key, and proved by being run."""
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pydantic import BaseModel
+
+from netlab.catalogue.markdown import render_step
+from netlab.domain import lab as lab_module
+from netlab.domain import probes
+from netlab.domain.lab import Isolation
+from netlab.domain.lab_file import lab_folders, load_lab
+from netlab.domain.lab_schema import SCHEMA_FILES, schema_text
+from netlab.host import try_lab
+
+TOP = Path(__file__).parents[2]
+FOLDERS = lab_folders(TOP / "labs")
+FORMAT = (TOP / "docs/lab-format.md").read_text()
+DATA_MODELS: set[type[BaseModel]] = {lab_module.EndSpec, lab_module.RouteSpec, lab_module.Position}
+"""Written inside another key's row."""
+SECTIONS = {
+    "LabSpec": "lab.yaml",
+    "NodeSpec": "nodes",
+    "InterfaceSpec": "nodes",
+    "VethLink": "links",
+    "TerminalSpec": "terminals",
+    "ProgramSpec": "programs",
+    "StepSpec": "steps",
+    "CheckSpec": "steps",
+    "WriteAction": "write",
+    "LoadAction": "load",
+    "DetachAction": "detach",
+    "RunAction": "run",
+    "SolutionSpec": "Solutions",
+    "AttachPoint": "programs",
+}
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next of any level."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#)", FORMAT + "\n# end\n", re.MULTILINE | re.DOTALL)
+    assert found, f"docs/lab-format.md has no heading {title}"
+    return found.group(1)
+
+
+def models() -> list[tuple[type[BaseModel], str]]:
+    found = [(m, SECTIONS[m.__name__]) for m in vars(lab_module).values() if isinstance(m, type) and m.__name__ in SECTIONS]
+    for member in vars(probes).values():
+        if isinstance(member, type) and issubclass(member, probes.Strict) and "kind" in member.model_fields:
+            found.append((member, member.model_fields["kind"].annotation.__args__[0]))  # type: ignore[union-attr]
+    return found
+
+
+@pytest.mark.parametrize(("model", "title"), models(), ids=lambda v: v if isinstance(v, str) else v.__name__)
+def test_every_key_is_described(model: type[BaseModel], title: str) -> None:
+    text = section(title)
+    for key in model.model_fields:
+        if key in ("do",) or (key == "kind" and model is not lab_module.VethLink):
+            continue
+        shown = f"attach.{key}" if model is lab_module.AttachPoint else key
+        assert f"`{shown}`" in text, f"{model.__name__}.{key} is not described under {title}"
+
+
+def test_no_model_is_forgotten() -> None:
+    known = {m for m, _ in models()} | DATA_MODELS
+    written = {
+        m for m in vars(lab_module).values() if isinstance(m, type) and issubclass(m, probes.Strict) and m is not probes.Strict
+    }
+    assert written <= known
+
+
+@pytest.mark.parametrize("name", SCHEMA_FILES)
+def test_the_schemas_are_current(name: str) -> None:
+    assert (TOP / "labs/_schema" / name).read_text() == schema_text(name), "run: manage.py lab schema"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_a_lab_has_no_mistakes_and_can_be_shown(folder: Path) -> None:
+    lab = load_lab(folder)
+    for step in lab.spec.steps:
+        html = render_step(lab.texts[step.id], lab.spec)
+        assert "<p>" in html and "<script" not in html
+        assert ":::" not in html, f"a block of step {step.id} was not understood"
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+async def test_checks_are_red_before_their_solution_and_green_after(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    well = await try_lab.try_lab(folder)
+    assert well, capsys.readouterr().out
+
+
+@pytest.mark.kernel
+async def test_a_lab_whose_check_proves_nothing_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("new", "my-lab", labs_dir=tmp_path)
+    path = tmp_path / "my-lab/lab.yaml"
+    path.write_text(path.read_text().replace("- {name: eth0}", "- {name: eth0, addresses: [10.0.0.2/24]}"))
+    assert not await try_lab.try_lab(tmp_path / "my-lab", [Isolation.STRANGERS])
+    assert "all its checks are green before its solution" in capsys.readouterr().out
+
+
+@pytest.mark.kernel
+async def test_a_solution_that_does_not_help_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("new", "my-lab", labs_dir=tmp_path)
+    path = tmp_path / "my-lab/solution/01/solution.yaml"
+    path.write_text(path.read_text().replace("10.0.0.2/24", "10.0.9.2/24"))
+    assert not await try_lab.try_lab(tmp_path / "my-lab", [Isolation.STRANGERS])
+    assert "reachable: there is no answer to 3 pings of 10.0.0.2; there should be an answer" in capsys.readouterr().out
+
+
+def command(*arguments: str, labs_dir: Path) -> str:
+    out = StringIO()
+    call_command("lab", "--labs-dir", str(labs_dir), *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_new_lab_works_as_it_is(tmp_path: Path) -> None:
+    assert "works as it is" in command("new", "my-lab", labs_dir=tmp_path)
+    assert command("lint", labs_dir=tmp_path) == "my-lab: 1 steps, nothing wrong\n"
+    before = (tmp_path / "my-lab/lab.yaml").read_bytes()
+    with pytest.raises(CommandError, match="is there already; nothing was changed"):
+        command("new", "my-lab", labs_dir=tmp_path)
+    assert (tmp_path / "my-lab/lab.yaml").read_bytes() == before
+
+
+def test_bad_names(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="small letters and digits"):
+        command("new", "../x", labs_dir=tmp_path)
+    command("new", "my-lab", labs_dir=tmp_path)
+    with pytest.raises(CommandError, match="did you mean my-lab"):
+        command("lint", "my-leb", labs_dir=tmp_path)
+
+
+def test_lint_prints_every_problem_where_it_is(tmp_path: Path) -> None:
+    command("new", "my-lab", labs_dir=tmp_path)
+    path = tmp_path / "my-lab/lab.yaml"
+    path.write_text(path.read_text().replace("minutes: 15", "minuts: 15"))
+    out = StringIO()
+    with pytest.raises(CommandError, match="2 problems found"):
+        call_command("lab", "--labs-dir", str(tmp_path), "lint", stdout=out)
+    assert out.getvalue().splitlines() == [
+        "my-lab/lab.yaml:3:1: minutes is missing (add minutes:)",
+        "my-lab/lab.yaml:7:1: unknown key minuts (did you mean minutes?)",
+    ]
+
+
+def test_a_stale_schema_is_told_and_written(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="is not current"):
+        command("schema", "--check", labs_dir=tmp_path)
+    command("schema", labs_dir=tmp_path)
+    assert command("schema", "--check", labs_dir=tmp_path) == ""
