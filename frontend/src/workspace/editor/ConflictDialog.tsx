@@ -2,11 +2,9 @@
 // differences marked, and a choice. Nothing is lost before it is made: closing the dialog leaves the conflict open.
 
 import { MergeView } from "@codemirror/merge";
-import { EditorState } from "@codemirror/state";
-import { EditorView, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef, useState } from "react";
 import { Dialog } from "../../ui/Dialog";
-import { cspNonce } from "../../ui/theme";
+import { comparison } from "./codemirror";
 import type { EditorDesk } from "./desk";
 
 export function ConflictDialog({ desk, path }: { desk: EditorDesk; path: string }) {
@@ -17,22 +15,9 @@ export function ConflictDialog({ desk, path }: { desk: EditorDesk; path: string 
   // biome-ignore lint/correctness/useExhaustiveDependencies: drawn once; typing is not possible while it is open
   useEffect(() => {
     if (!element.current || !both || closed) return;
-    const nonce = cspNonce();
-    const extensions = [
-      nonce ? EditorView.cspNonce.of(nonce) : [],
-      lineNumbers(),
-      EditorState.readOnly.of(true),
-      EditorState.tabSize.of(8),
-    ];
     const view = new MergeView({
-      a: {
-        doc: both.theirs,
-        extensions: [...extensions, EditorView.contentAttributes.of({ "aria-label": "The other version" })],
-      },
-      b: {
-        doc: both.mine,
-        extensions: [...extensions, EditorView.contentAttributes.of({ "aria-label": "Your version" })],
-      },
+      a: { doc: both.theirs, extensions: comparison("The other version") },
+      b: { doc: both.mine, extensions: comparison("Your version") },
       parent: element.current,
       collapseUnchanged: {},
     });

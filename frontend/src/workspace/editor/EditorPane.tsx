@@ -104,7 +104,7 @@ const SAVE_WORDS: Record<SaveState, string> = {
   saving: "saving …",
   offline: "not saved yet, trying again",
   refused: "not saved",
-  conflict: "changed elsewhere",
+  conflict: "two versions",
 };
 
 function SaveNote({ state, refusal }: { state: SaveState; refusal: string }) {

@@ -49,6 +49,25 @@ const look = EditorView.theme({
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--code-selection)" },
 });
 
+/** Read-only, for comparing two versions. */
+export function comparison(label: string): Extension {
+  const nonce = cspNonce();
+  return [
+    nonce ? EditorView.cspNonce.of(nonce) : [],
+    lineNumbers(),
+    cpp(),
+    syntaxHighlighting(colours),
+    look,
+    EditorView.theme({
+      ".cm-collapsedLines": { backgroundColor: "var(--surface-2)", backgroundImage: "none", color: "var(--text-2)" },
+      ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "'⋯'" }, // its own sign is in few fonts
+    }),
+    EditorState.readOnly.of(true),
+    EditorState.tabSize.of(8),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
+  ];
+}
+
 export interface EditorKeys {
   onBuild: () => void;
 }

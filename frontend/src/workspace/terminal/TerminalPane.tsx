@@ -144,7 +144,7 @@ function tabTitles(terminals: readonly Terminal[]): Map<string, string> {
   const seen = new Map<string, number>();
   return new Map(
     terminals.map((t) => {
-      const title = t.title || t.node;
+      const title = t.title.toLowerCase() === t.node ? t.node : t.title || t.node; // a node's own title says no more
       const number = (seen.get(title) ?? 0) + 1;
       seen.set(title, number);
       return [t.id, number === 1 ? title : `${title} ${number}`];
