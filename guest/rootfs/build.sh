@@ -3,6 +3,8 @@
 #
 # Called by netlab.install; never writes outside OUTDIR and a temporary file. The mirror is the machine's own: the
 # suite `trixie` is asked of whatever site the machine's apt sources name for its Debian archive.
+#
+# /usr/include/asm: `clang -target bpf` looks for asm/types.h there, Debian has it in the architecture's folder only.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
@@ -25,5 +27,6 @@ mmdebstrap --variant=minbase --mode=root --format=directory \
   --customize-hook='printf "lab\n" > "$1/etc/hostname"; : > "$1/etc/machine-id"' \
   --customize-hook='printf "127.0.0.1 localhost\n::1 localhost\n" > "$1/etc/hosts"' \
   --customize-hook='mkdir -p "$1"/sys/fs/bpf "$1"/lab "$1"/root' \
+  --customize-hook='ln -s "$(uname -m)-linux-gnu/asm" "$1"/usr/include/asm' \
   --customize-hook="cp -r '$here/overlay/.' \"\$1/\"" \
   trixie "$out" "$sources"
