@@ -103,9 +103,12 @@ class NodesBase:
 
     async def _remove(self, run: str) -> None:
         last = await self._remove_parts(run)
-        uid_slots.release(self._instance, run)
+        self._release(run)
         if last:
             self._remove_parents()
+
+    def _release(self, run: str) -> None:
+        """What a run holds beside its parts; plain nodes hold nothing."""
 
     async def _remove_parts(self, run: str) -> bool:
         """All but the run's uid slot; processes first. True when it was the instance's last run."""

@@ -166,6 +166,9 @@ class SandboxedNodes(NodesBase):
         except uid_slots.NoSlotFree as full:
             raise NetlabError(ErrorCode.START_FAILED, why=str(full), id=new_bug_id()) from full
 
+    def _release(self, run: str) -> None:
+        uid_slots.release(self._instance, run)
+
     async def _make_sandboxes(self, mark: Mark, names: Sequence[str]) -> list[str]:
         """Those of the nodes that have a BPF file system."""
         arguments = {

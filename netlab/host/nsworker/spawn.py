@@ -3,6 +3,7 @@
 The fork server is their parent and alone reaps them, so a pid it knows is never somebody else's.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -128,7 +129,7 @@ def make_view(base: Path) -> int:
     theirs.close()
     try:
         if ours.recv(8) != b"ok":
-            raise OSError(os.EX_OSERR, "the view of the mounts for crun could not be made")
+            raise OSError(errno.EIO, "the view of the mounts for crun could not be made")
         return os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         ours.close()
