@@ -1,5 +1,6 @@
 // Live charts with a table of the last values beside each, for those who cannot see lines and for projectors.
 
+import "./counters.css";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { CounterSchema } from "../../api/types";
 import { onThemeChange } from "../../ui/theme";

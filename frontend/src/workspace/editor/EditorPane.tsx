@@ -1,5 +1,6 @@
 // The editor's pane: files as tabs, Build & load, the code, and under it what the compiler and the verifier said.
 
+import "./editor.css";
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Attachment, FileInfo, LabProgram, ProgramResult, XdpMode } from "../../api/types";
 import { useLabSession, useSession } from "../context";

@@ -1,5 +1,6 @@
 // The left column: the lab's steps with progress, the open step's text, its checks, and the way on.
 
+import "./instructions.css";
 import { useEffect, useRef } from "react";
 import type { Check, CheckState, Step } from "../../api/types";
 import { isEnded } from "../../live/run_reducer";

@@ -1,5 +1,6 @@
 // The bar above everything: which lab, its state, the connection, the time that is left, and what can be done to all of it.
 
+import "./progress.css";
 import { type ReactNode, useEffect, useState } from "react";
 import { api } from "../../api/client";
 import type { RunStateName } from "../../api/types";

@@ -1,5 +1,6 @@
 // The terminals of the lab as tabs. All of them stay connected; one is shown.
 
+import "./terminal.css";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import type { Terminal } from "../../api/types";
 import type { ConnectionState } from "../../live/socket";

@@ -1,6 +1,7 @@
 // The lab's nodes and links with live packet rates. Lines are SVG, nodes are real buttons above them. Rates are written
 // into the page directly, four times a second: a packet never causes React to render.
 
+import "./topology.css";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Attachment, LabLink, LabNode } from "../../api/types";
 import { useLabSession, useSession } from "../context";
