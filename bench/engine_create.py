@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -227,6 +228,8 @@ async def measure(sizes: list[int], rounds: int, rootfs: Path) -> Times:
                     await nodes.remove(run)
             await worker.close()
             ip_clean()
+            for config in (plain_config, sandboxed_config):
+                shutil.rmtree(config.run_dir, ignore_errors=True)
     return times
 
 

@@ -289,8 +289,9 @@ async def test_what_a_kill_left_of_the_shared_folder_is_tidied_up(sandboxed: Hos
     """The host was killed after it had made room for runs and before it made one."""
     assert isinstance(sandboxed.nodes, SandboxedNodes)
     base, run = sandboxed.config.run_dir, new_run_id()
-    limits = {"uid": 0, "lab_mb": 1, "lab_inodes": 10, "shared": True}
-    await sandboxed.worker.call("make_run", base=str(base), run=run, mark=None, **limits)
+    await sandboxed.worker.call(
+        "make_run", base=str(base), run=run, mark=None, uid=0, lab_mb=1, lab_inodes=10, shared=True
+    )
     for command in ("umount -l", "rmdir"):
         ended = await asyncio.create_subprocess_exec(*command.split(), str(base / "runs" / run))
         assert await ended.wait() == 0
