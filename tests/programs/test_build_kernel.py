@@ -15,6 +15,7 @@ from netlab.host.programs import build_sandbox
 from netlab.host.programs.build import Built, build
 from netlab.host.programs.build_sandbox import BuildSandbox
 from netlab.host.programs.line_table import read_line_table
+from netlab.host.sandbox.door import ContainerDoor
 from tests.two_nodes import HEADER, LICENSE, own_config
 
 pytestmark = pytest.mark.kernel
@@ -27,7 +28,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[BuildSandbox]:
     config = own_config("h3build", tmp_path)
     yield BuildSandbox(config)
     assert not Hierarchies.of_this_host().folders(f"netlab-build/{config.instance}")
-    assert not list((config.run_dir / "build").glob("crun/*"))
+    assert not list((config.run_dir / "build").glob("containers/*"))
     assert str(config.run_dir) not in Path("/proc/self/mounts").read_text()
     shutil.rmtree(config.run_dir)
 
@@ -129,3 +130,23 @@ async def test_a_source_that_was_deleted(sandbox: BuildSandbox) -> None:
     with pytest.raises(NetlabError) as caught:
         await build(sandbox, PROGRAM, {"other.c": ""})
     assert caught.value.code is ErrorCode.FILE_UNKNOWN
+
+
+async def test_runc_does_where_there_is_no_crun(sandbox: BuildSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = ContainerDoor.find
+    monkeypatch.setattr(ContainerDoor, "find", lambda state_dir: find(state_dir, ["runc"]))
+    assert (await made(sandbox, PASS)).object
+    assert (await made(sandbox, "int")).object is None
+
+
+async def test_what_a_killed_agent_left_is_cleared(sandbox: BuildSandbox) -> None:
+    building = asyncio.create_task(sandbox.run(["/bin/sleep", "5"], {"xdp.c": "x"}))
+    group = "netlab-build/h3build/0"
+    for _ in range(200):
+        await asyncio.sleep(0.02)
+        if Hierarchies.of_this_host().pids(group):
+            break
+    await BuildSandbox(sandbox._config).clear()
+    assert not Hierarchies.of_this_host().folders(group)
+    assert (await building).code != 0
+    (sandbox._dir / "image").mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from netlab.host.engine.state import RunStore
 from netlab.host.kernel import sysctls
 from netlab.host.nodes.sandboxed import SandboxedNodes
 from netlab.host.nsworker.client import NsWorker
+from netlab.host.programs.build_sandbox import BuildSandbox
 from netlab.wire.host_report import Leftover
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ async def clean(config: Config) -> list[Leftover]:
             except Exception:  # one that will not go must not keep the others
                 log.exception("removing run %s", run)
         await nodes.tidy()
+        await BuildSandbox(config).clear()
         left = await nodes.leftovers(set())
     finally:
         await worker.close()

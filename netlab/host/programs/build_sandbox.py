@@ -1,8 +1,8 @@
 """The box in which clang meets an attendee's source: no network, no rights, no time, the image read-only. Used by `build`.
 
-One crun container a build, gone when clang ends: user namespace on host uids of its own (after all labs' ranges), no
+One crun (or runc) container a build, gone when clang ends: user namespace on host uids of its own (after all labs' ranges), no
 capability, seccomp, a control group, clang's own clock inside. Its only input is a read-only folder, its only output two
-bounded pipes. A private mount namespace around crun holds the mount of the image, so that no crash leaves one behind.
+bounded pipes. A private mount namespace around it holds the mount of the image, so that no crash leaves one behind.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from netlab.config import Config
 from netlab.host.kernel.cgroups import Hierarchies
 from netlab.host.kernel.process import Finished, run
 from netlab.host.sandbox import seccomp
+from netlab.host.sandbox.door import ContainerDoor
 
 BUILD_LIMIT_S = 10
 GRACE_S = 5
@@ -66,6 +67,12 @@ class BuildSandbox:
             finally:
                 await asyncio.shield(self._clear(slot, name))
 
+    async def clear(self) -> None:
+        """Whatever builds of this instance have left, also of a process that was killed. No build may be under way."""
+        for slot in range(PARALLEL_BUILDS):
+            await self._clear(slot, f"{self._config.instance}-build-{slot}")
+        shutil.rmtree(self._dir, ignore_errors=True)
+
     def uid(self, slot: int) -> int:
         """The first host uid of a slot's range; the ranges begin where those of labs end."""
         return self._config.uid_base + (self._config.uid_slots + slot) * UIDS_PER_SLOT
@@ -89,8 +96,8 @@ class BuildSandbox:
         if self._prepared:
             return
         self._prepared = True
+        await self.clear()
         for slot in range(PARALLEL_BUILDS):
-            await self._clear(slot, f"{self._config.instance}-build-{slot}")
             (self._dir / str(slot)).mkdir(parents=True, exist_ok=True)
         (self._dir / "image").mkdir(exist_ok=True)
         for folder in (self._dir, self._dir / "image"):
@@ -98,23 +105,25 @@ class BuildSandbox:
 
     async def _clear(self, slot: int, name: str) -> None:
         """After a build that ended by itself there is nothing left but the folder."""
-        if (self._dir / "crun" / name).exists():
+        if (self._dir / "containers" / name).exists():
             await run(self._entered("delete", "--force", name), timeout_s=GRACE_S, cwd=Path("/"))
         await self._cgroups.remove(self._cgroup(slot))
         self._cgroups.remove_if_empty(f"netlab-build/{self._config.instance}")
         self._cgroups.remove_if_empty("netlab-build")
-        shutil.rmtree(self._dir / "crun" / name, ignore_errors=True)
+        shutil.rmtree(self._dir / "containers" / name, ignore_errors=True)
         shutil.rmtree(self._dir / str(slot) / "lab", ignore_errors=True)
 
     def _cgroup(self, slot: int) -> str:
         return f"netlab-build/{self._config.instance}/{slot}"
 
     def _entered(self, *arguments: str) -> list[str]:
-        unified = "" if self._cgroups.v2 else _unified_mount()
+        door = ContainerDoor.find(self._dir / "containers")
+        unified = "" if self._cgroups.v2 or not door.is_crun else _unified_mount()
         return [
             "unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh",
             str(self._config.rootfs_dir), str(self._dir / "image"), unified,
-            "crun", "--cgroup-manager=cgroupfs", "--root", str(self._dir / "crun"), *arguments,
+            str(door.program), *(("--cgroup-manager=cgroupfs",) if door.is_crun else ()), "--root", str(door.state_dir),
+            *arguments,
         ]
 
     def _bundle(self, slot: int, argv: Sequence[str]) -> dict[str, Any]:
