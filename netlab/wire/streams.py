@@ -29,6 +29,7 @@ from redis.exceptions import ResponseError
 from netlab.wire.counters import HISTORY_S, CounterSchema
 from netlab.wire.events import Event
 from netlab.wire.host_report import HostReport
+from netlab.wire.redis_replies import by_stream, entries_of, offset_of, rows_of
 from netlab.wire.terminals import SCROLLBACK_BYTES, TerminalMessage, terminal_message
 
 EVENTS_MAX = 2000
@@ -151,8 +152,8 @@ class HostStreams:
 
     async def terminal_end_offset(self, terminal: str) -> int:
         """Where an adopted terminal's output goes on: 0 for one that never said anything."""
-        entries = _rows(await self.client.xrevrange(self.keys.terminal_out(terminal), count=1))
-        return _offset_of(entries[0][0]) if entries else 0
+        entries = rows_of(await self.client.xrevrange(self.keys.terminal_out(terminal), count=1))
+        return offset_of(entries[0][0]) if entries else 0
 
     async def drop_terminal(self, terminal: str) -> None:
         await self.client.delete(self.keys.terminal_out(terminal))
@@ -189,7 +190,7 @@ class HostStreams:
         await _ensure_group(self.client, key, AGENT_GROUP)
         while True:
             answer = await self.client.xreadgroup(AGENT_GROUP, "agent", {key: ">"}, count=200, block=INBOX_BLOCK_MS, noack=True)
-            for _, fields in _entries(answer):
+            for _, fields in entries_of(answer):
                 message = _parse_inbox(fields)
                 if message is not None:
                     yield message
@@ -238,29 +239,29 @@ class WebStreams:
     async def events_after(self, run: str, last_id: str, count: int = EVENTS_MAX) -> list[tuple[str, bytes]]:
         """(id, event JSON) after `last_id` ('0' for all that is kept), oldest first."""
         after = f"({last_id}" if last_id != "0" else "-"
-        entries = _rows(await self.client.xrange(self.keys.run_events(run), min=after, count=count))
+        entries = rows_of(await self.client.xrange(self.keys.run_events(run), min=after, count=count))
         return [(entry_id.decode(), fields[b"e"]) for entry_id, fields in entries]
 
     async def first_event_id(self, run: str) -> str | None:
-        entries = _rows(await self.client.xrange(self.keys.run_events(run), count=1))
+        entries = rows_of(await self.client.xrange(self.keys.run_events(run), count=1))
         return entries[0][0].decode() if entries else None
 
     async def resume_events(self, run: str, last_id: str) -> list[tuple[str, bytes]] | None:
         """What came after `last_id`; None when that entry is no longer kept, so that nobody knows what is missing."""
-        entries = _rows(await self.client.xrange(self.keys.run_events(run), min=last_id))
+        entries = rows_of(await self.client.xrange(self.keys.run_events(run), min=last_id))
         if not entries or entries[0][0].decode() != last_id:
             return None
         return [(entry_id.decode(), fields[b"e"]) for entry_id, fields in entries[1:]]
 
     async def last_event_id(self, run: str) -> str:
         """The newest event's id, '0' when there is none."""
-        entries = _rows(await self.client.xrevrange(self.keys.run_events(run), count=1))
+        entries = rows_of(await self.client.xrevrange(self.keys.run_events(run), count=1))
         return entries[0][0].decode() if entries else "0"
 
     async def projected_until_ms(self, host: str) -> int | None:
         """Events of this host older than that are in the database (Redis' clock); None: all that there are now."""
         key = self.keys.host_events(host)
-        newest = _rows(await self.client.xrevrange(key, count=1))
+        newest = rows_of(await self.client.xrevrange(key, count=1))
         if not newest:
             return None
         groups = [g for g in await self.client.xinfo_groups(key) if g["name"] == PROJECTOR_GROUP.encode()]
@@ -287,7 +288,7 @@ class WebStreams:
 
     async def history(self, run: str) -> list[bytes]:
         """Full bodies of the last HISTORY_S seconds, oldest first."""
-        return [fields[b"b"] for _, fields in _rows(await self.client.xrange(self.keys.history(run)))]
+        return [fields[b"b"] for _, fields in rows_of(await self.client.xrange(self.keys.history(run)))]
 
     async def blob(self, command: str) -> bytes | None:
         data: Any = await self.client.get(self.keys.blob(command))
@@ -299,13 +300,13 @@ class WebStreams:
     async def terminal_output(self, terminal: str, after_offset: int, count: int = 64) -> list[tuple[int, bytes]]:
         """(end offset, bytes) of kept output that ends after `after_offset`, oldest first."""
         after = f"({after_offset}-0" if after_offset else "-"
-        entries = _rows(await self.client.xrange(self.keys.terminal_out(terminal), min=after, count=count))
-        return [(_offset_of(entry_id), fields[b"d"]) for entry_id, fields in entries]
+        entries = rows_of(await self.client.xrange(self.keys.terminal_out(terminal), min=after, count=count))
+        return [(offset_of(entry_id), fields[b"d"]) for entry_id, fields in entries]
 
     async def terminal_end_offset(self, terminal: str) -> int:
         """How many bytes the terminal has said, 0 for one that has not said anything yet."""
-        entries = _rows(await self.client.xrevrange(self.keys.terminal_out(terminal), count=1))
-        return _offset_of(entries[0][0]) if entries else 0
+        entries = rows_of(await self.client.xrevrange(self.keys.terminal_out(terminal), count=1))
+        return offset_of(entries[0][0]) if entries else 0
 
     async def terminal_exists(self, terminal: str) -> bool:
         return bool(await self.client.exists(self.keys.terminal_out(terminal)))
@@ -328,7 +329,7 @@ class WebStreams:
                 answer = await self.client.xreadgroup(
                     PROJECTOR_GROUP, consumer, dict.fromkeys(keys, start), count=100, block=wait_ms
                 )
-                taken = [(key.decode(), i, f) for key, entries in _by_stream(answer) for i, f in entries]
+                taken = [(key.decode(), i, f) for key, entries in by_stream(answer) for i, f in entries]
                 if start == "0" and not taken:
                     break
                 for key, entry_id, fields in taken:
@@ -389,25 +390,3 @@ async def _ensure_group(client: "redis.asyncio.Redis", key: str, group: str) -> 
             raise
         except redis.exceptions.ConnectionError:
             await asyncio.sleep(1)
-
-
-def _rows(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """redis-py types its answers for every protocol and decoding at once; ours are always bytes."""
-    return answer or []
-
-
-def _offset_of(entry_id: bytes) -> int:
-    return int(entry_id.split(b"-")[0])
-
-
-def _by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
-    """XREAD(GROUP)'s answer in one shape: RESP2 gives a list, RESP3 a dict with lists of lists."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        return [(key, [entry for batch in batches for entry in batch]) for key, batches in answer.items()]
-    return [(key, entries) for key, entries in answer]
-
-
-def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    return [entry for _, entries in _by_stream(answer) for entry in entries]
