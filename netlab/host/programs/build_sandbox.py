@@ -39,7 +39,7 @@ _ENTER = (
     'mount --bind "$1" "$2" && mount -o remount,bind,ro,nosuid,nodev "$2"'
     ' && { [ -z "$3" ] || umount "$3"; } && shift 3 && exec "$@"'
 )
-"""Runs in a mount namespace of its own. $3: the v2 side of a hybrid host's cgroups, which crun 1.8 refuses to see."""
+"""Runs in a mount namespace of its own. $3: the v2 side of a hybrid host: crun 1.8 refuses to see it, runc leaves groups there."""
 
 
 class BuildSandbox:
@@ -118,7 +118,7 @@ class BuildSandbox:
 
     def _entered(self, *arguments: str) -> list[str]:
         door = ContainerDoor.find(self._dir / "containers")
-        unified = "" if self._cgroups.v2 or not door.is_crun else _unified_mount()
+        unified = "" if self._cgroups.v2 else _unified_mount()
         return [
             "unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh",
             str(self._config.rootfs_dir), str(self._dir / "image"), unified,
