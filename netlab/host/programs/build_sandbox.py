@@ -39,7 +39,7 @@ _ENTER = (
     'mount --bind "$1" "$2" && mount -o remount,bind,ro,nosuid,nodev "$2"'
     ' && { [ -z "$3" ] || umount "$3"; } && shift 3 && exec "$@"'
 )
-"""Runs in a mount namespace of its own. $3: the v2 side of a hybrid host: crun 1.8 refuses to see it, runc leaves groups there."""
+"""Runs in a mount namespace of its own. $3 is the v2 side of a hybrid host: crun 1.8 refuses it, runc leaves groups there."""
 
 
 class BuildSandbox:
