@@ -12,6 +12,7 @@ from pathlib import Path
 from netlab.install import content, environment, frontend, packages, processes, rootfs, settings_files
 from netlab.install.failure import Failed
 from netlab.install.instance import PYTHON, TOP, VENV, load_instance
+from netlab.install.locks import alone
 from netlab.install.progress import Progress
 
 LOG = TOP / "var" / "log" / "test.log"
@@ -103,9 +104,9 @@ def prepare(command: str, groups: list[str]) -> Path | None:
             with progress.step("Debian packages") as step:
                 packages.install(step, groups)
             build = rootfs.Build(LOG.with_name("rootfs.log"))
-        with progress.step("Python environment") as step:
+        with progress.step("Python environment") as step, alone(TOP):
             environment.ensure(step, ("base", "dev"))
-        with progress.step("Front end") as step:
+        with progress.step("Front end") as step, alone(TOP):
             frontend.ensure(step)
         if build is None:
             return rootfs.tree()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from netlab.install import code_folder, processes
 from netlab.install.failure import Failed
 from netlab.install.instance import PYTHON, TOP, Instance
+from netlab.install.locks import alone
 from netlab.install.progress import Progress
 
 STEPS = 3
@@ -21,7 +22,7 @@ def down(instance: Instance) -> int:
         return 0
     progress = Progress("down", STEPS, instance.log_dir / "down.log")
     try:
-        with progress.step("Stopping the processes") as step:
+        with progress.step("Stopping the processes") as step, alone(instance.state_dir):
             step.note = f"{len(processes.states(instance))} stopped" if processes.supervisor(instance) else "none ran"
             processes.stop(step, instance)
         with progress.step("Removing what labs left") as step:

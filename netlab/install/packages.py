@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from netlab.install.failure import Failed
+from netlab.install.locks import alone
 from netlab.install.progress import Step
 
 LIST = Path(__file__).with_name("packages.txt")
@@ -18,6 +19,8 @@ POLICY_TEXT = "#!/bin/sh\n# netlab: no service starts while its packages are ins
 SERVICES = {"redis-server": "redis-server.service"}
 """Packages of ours that bring a system service which nobody asked for."""
 LOCK_WAIT_S = 300
+DPKG = Path("/var/lib/dpkg")
+"""Whose lock two installers share; dpkg's own is a file in it."""
 APT = ("apt-get", "-y", "-o", f"DPkg::Lock::Timeout={LOCK_WAIT_S}", "-o", "APT::Status-Fd=2", "-o", "Dpkg::Use-Pty=0")
 
 
@@ -56,7 +59,7 @@ def install(step: Step, groups: Sequence[str]) -> None:
     step.hint = "Look whether this machine reaches its Debian mirror (`apt-get update`), then run the command again."
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     shown = f"{len(wanted)} packages"
-    with services_off():
+    with alone(DPKG), services_off():
         _finish_interrupted(step, env)
         step.doing = f"{shown}: fetching the lists"
         step.run([*APT, "update"], env=env, watch=lambda: f"{shown}: fetching the lists")

@@ -4,17 +4,15 @@
 finished tree appears by one rename; a tree that was cut off is removed by the next build. Never touches a finished tree.
 """
 
-import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from netlab.install.digests import digest_files, walk
 from netlab.install.failure import Failed
 from netlab.install.instance import TOP
+from netlab.install.locks import alone
 from netlab.install.progress import Step, how_it_ended, last_line, stop_group
 
 RECIPE = TOP / "guest" / "rootfs"
@@ -84,16 +82,6 @@ def main() -> int:
             return code
         partial.rename(target)
     return 0
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def remove_partial(partial: Path) -> None:

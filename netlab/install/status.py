@@ -59,8 +59,8 @@ def print_rest(instance: Instance, wanted: Resolved, report: readiness.Report | 
     print(f"{'sign-in':16} {instance.sign_in_file}, or `make password`")
     if report:
         print(f"{'host report':16} {report.age_s:.0f} s old; {report.runs} labs run; {len(report.leftovers)} leftovers")
-        for ability, why in report.missing.items():
-            print(f"{'not possible':16} {ability}: {why}")
+        if report.missing:
+            print(f"{'kernel without':16} {', '.join(report.missing)} (why: .venv/bin/python -m netlab.host probe)")
 
 
 def find_problems(

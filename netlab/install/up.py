@@ -20,7 +20,8 @@ from netlab.install import (
 from netlab.install.certificate import Tls
 from netlab.install.digests import Stamp
 from netlab.install.failure import Failed
-from netlab.install.instance import Instance
+from netlab.install.instance import TOP, Instance
+from netlab.install.locks import alone
 from netlab.install.progress import Progress, Step
 from netlab.install.settings_files import Resolved
 
@@ -40,9 +41,9 @@ def up(instance: Instance) -> int:
         with progress.step("Users and folders") as step:
             users.ensure_users(step)
             users.ensure_folders(instance)
-        with progress.step("Python environment") as step:
+        with progress.step("Python environment") as step, alone(TOP):
             environment.ensure(step)
-        with progress.step("Front end") as step:
+        with progress.step("Front end") as step, alone(TOP):
             frontend.ensure(step)
         with progress.step("Root file system of the shells") as step:
             tree = build.wait(step)
@@ -56,7 +57,7 @@ def up(instance: Instance) -> int:
             content.ensure_database(step, instance, folder)
         with progress.step("Instructor and demo workshop") as step:
             sign_in = content.ensure_sign_in(step, instance, folder)
-        with progress.step("Processes") as step:
+        with progress.step("Processes") as step, alone(instance.state_dir):
             start(step, instance, folder, wanted, tls)
         with progress.step("Waiting for answers") as step:
             readiness.wait(step, instance, wanted)
