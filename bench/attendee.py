@@ -107,7 +107,7 @@ class Attendee:
     async def start(self, workshop: str, lab: str) -> Any:
         return await self.api("POST", f"/workshops/{workshop}/labs/{lab}/run")
 
-    async def wait_for_state(self, run: str, state: str, timeout_s: float = 30) -> Any:
+    async def wait_for_state(self, run: str, state: str, timeout_s: float = 30, every_s: float = 0.05) -> Any:
         ends = time.monotonic() + timeout_s
         while True:
             now = await self.api("GET", f"/runs/{run}")
@@ -117,7 +117,7 @@ class Attendee:
                 raise RuntimeError(f"run {run} failed: {now['error']}")
             if time.monotonic() > ends:
                 raise TimeoutError(f"run {run} is {now['state']}, not {state}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(every_s)
 
     async def terminal(self, run: str, terminal: str, offset: int = 0) -> TerminalView:
         socket = await self._socket(f"/ws/runs/{run}/terminals/{terminal}/")

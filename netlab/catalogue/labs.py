@@ -5,6 +5,7 @@ A broken lab is reported beside the good ones and never keeps them from being us
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,8 @@ from netlab.domain.lab import LabSpec
 from netlab.domain.lab_file import Lab, LabProblem, LabProblems, Solution, lab_folders, load_lab
 from netlab.domain.lab_problems import nearest
 
+LOOK_AGAIN_AFTER_S = 0.5
+"""Half a second after a file was saved the page shows it; a room that presses Start does not walk the folders each time."""
 log = structlog.get_logger(__name__)
 
 
@@ -89,12 +92,19 @@ class _Reader:
         self._dir = labs_dir
         self._kept: dict[Path, tuple[tuple[object, ...], CatalogueLab | BrokenLab]] = {}
         self._lock = threading.Lock()
+        self._newest: Catalogue | None = None
+        self._looked_at = float("-inf")
 
     def read(self) -> Catalogue:
         with self._lock:
-            folders = lab_folders(self._dir)
-            found = [self._lab(folder) for folder in folders]
-            self._kept = {folder: self._kept[folder] for folder in folders}
+            if self._newest is None or time.monotonic() - self._looked_at >= LOOK_AGAIN_AFTER_S:
+                self._newest, self._looked_at = self._read(), time.monotonic()
+            return self._newest
+
+    def _read(self) -> Catalogue:
+        folders = lab_folders(self._dir)
+        found = [self._lab(folder) for folder in folders]
+        self._kept = {folder: self._kept[folder] for folder in folders}
         labs = [lab for lab in found if isinstance(lab, CatalogueLab)]
         labs.sort(key=lambda lab: (_topic_order(lab.spec), lab.spec.order, lab.id))
         return Catalogue(labs, [lab for lab in found if isinstance(lab, BrokenLab)])

@@ -19,7 +19,8 @@ from netlab.config import load_config
 from netlab.live.subscriptions import Listener, Subscriptions
 from netlab.wire.counters import CounterSchema, Frame, Merged, unpack_packet
 from netlab.wire.events import HIDDEN_FROM_BROWSERS
-from netlab.wire.streams import WATCH_REFRESH_S, WebStreams, connect
+from netlab.wire.redis_names import WATCH_REFRESH_S
+from netlab.wire.streams import WebStreams, connect
 
 ASK_FULL_EVERY_S = 1.0
 RETRY_S = 1.0
@@ -242,7 +243,6 @@ class Hub:
         there = self._hosts.setdefault(host, ServedHost(self, host))
         there.runs[served.id] = served
         await self.subscriptions.add(self.streams.keys.counters(host), there)
-        served.ask_full()
 
     def _leave_host(self, served: ServedRun) -> None:
         there = self._hosts.get(served.host)

@@ -1,4 +1,4 @@
-"""The shapes of Redis' answers about streams, for every protocol version. Used by streams.py alone; no I/O."""
+"""The shapes of Redis' answers about streams, for every protocol version. Used by `streams` alone; no I/O."""
 
 from typing import Any
 

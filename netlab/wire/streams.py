@@ -1,17 +1,4 @@
-"""Redis: the one module that knows key names, lengths, expiries and ids. Used by the agent, the projector and the web.
-
-    nl:<instance>:run:<run>:events         stream, ids by Redis; field `e` = event JSON; resumable by id
-    nl:<instance>:run:<run>:wake           pub/sub: 'there is something new in the events stream'
-    nl:<instance>:host:<host>:events       stream: every run's events of a host once more, for the projector
-    nl:<instance>:run:<run>:schema         string: CounterSchema JSON
-    nl:<instance>:run:<run>:counters       stream: full samples at 1 Hz, HISTORY_S of them
-    nl:<instance>:counters:<host>          pub/sub: one packed sample of all labs per tick
-    nl:<instance>:term:<terminal>:out      stream, id `<end offset>-0`; field `d` = bytes
-    nl:<instance>:term:<terminal>:live     pub/sub: 8 bytes end offset (big endian), then the same bytes
-    nl:<instance>:host:<host>:inbox        stream: terminal input, acks, resizes; requests for full samples
-    nl:<instance>:watch:<run>              expiring key: a browser looks at this run
-    nl:<instance>:host:<host>:report       expiring key: HostReport JSON
-    nl:<instance>:blob:<command>           expiring key: bytes that a command handed up
+"""Redis: reading and writing netlab's streams, channels and keys (`redis_names`). Used by the agent, the projector and the web.
 
 Everything here is asyncio except `SyncStreams`, the few calls that Django's synchronous code makes.
 """
@@ -29,75 +16,24 @@ from redis.exceptions import ResponseError
 from netlab.wire.counters import HISTORY_S, CounterSchema
 from netlab.wire.events import Event
 from netlab.wire.host_report import HostReport
+from netlab.wire.redis_names import (
+    AGENT_GROUP,
+    BLOB_EXPIRE_S,
+    ENDED_EXPIRE_S,
+    EVENTS_MAX,
+    HOST_EVENTS_MAX,
+    INBOX_BLOCK_MS,
+    INBOX_MAX,
+    PROJECTOR_GROUP,
+    REPORT_EXPIRE_S,
+    TERMINAL_ENTRIES_MAX,
+    WATCH_EXPIRE_S,
+    Keys,
+)
 from netlab.wire.redis_replies import by_stream, entries_of, offset_of, rows_of
 from netlab.wire.terminals import SCROLLBACK_BYTES, TerminalMessage, terminal_message
 
-EVENTS_MAX = 2000
-HOST_EVENTS_MAX = 100_000
-INBOX_MAX = 50_000
-INBOX_BLOCK_MS = 2000
-"""Well below the client's socket timeout (5 s): a read that times out would lose what Redis had just handed over."""
-ENDED_EXPIRE_S = 24 * 3600
-"""How long a run's streams outlive their last entry."""
-WATCH_EXPIRE_S = 15
-WATCH_REFRESH_S = 5
-REPORT_EXPIRE_S = 20
-REPORT_EVERY_S = 5
-BLOB_EXPIRE_S = 60
-TERMINAL_ENTRIES_MAX = 4096
-"""An upper bound on entries beside the one on bytes: many small echoes."""
 _OFFSET = struct.Struct(">Q")
-PROJECTOR_GROUP = "projector"
-AGENT_GROUP = "agent"
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Every name in Redis that is ours."""
-
-    instance: str
-
-    def _k(self, *parts: str) -> str:
-        return ":".join(("nl", self.instance, *parts))
-
-    def run_events(self, run: str) -> str:
-        return self._k("run", run, "events")
-
-    def run_wake(self, run: str) -> str:
-        return self._k("run", run, "wake")
-
-    def host_events(self, host: str) -> str:
-        return self._k("host", host, "events")
-
-    def schema(self, run: str) -> str:
-        return self._k("run", run, "schema")
-
-    def history(self, run: str) -> str:
-        return self._k("run", run, "counters")
-
-    def counters(self, host: str) -> str:
-        return self._k("counters", host)
-
-    def terminal_out(self, terminal: str) -> str:
-        return self._k("term", terminal, "out")
-
-    def terminal_live(self, terminal: str) -> str:
-        return self._k("term", terminal, "live")
-
-    def inbox(self, host: str) -> str:
-        return self._k("host", host, "inbox")
-
-    def watch(self, run: str) -> str:
-        return self._k("watch", run)
-
-    def blob(self, command: str) -> str:
-        return self._k("blob", command)
-
-    def report(self, host: str) -> str:
-        return self._k("host", host, "report")
-
-    def prefix(self) -> str:
-        return self._k("")
 
 
 def connect(url: str) -> "redis.asyncio.Redis":
@@ -318,8 +254,8 @@ class WebStreams:
     async def ask_full_sample(self, host: str, run: str) -> None:
         await self.client.xadd(self.keys.inbox(host), {"full": run}, maxlen=INBOX_MAX, approximate=True)
 
-    async def host_events(self, hosts: list[str], consumer: str) -> AsyncIterator[tuple[str, bytes, bytes]]:
-        """For the projector: (stream key, id, event JSON), at least once; `ack` what is done. Ends never."""
+    async def host_events(self, hosts: list[str], consumer: str) -> AsyncIterator[list["HostEvent"]]:
+        """For the projector: batches in order, at least once; `ack` what is done. Ends never."""
         keys = [self.keys.host_events(host) for host in hosts]
         for key in keys:
             await _ensure_group(self.client, key, PROJECTOR_GROUP)
@@ -329,14 +265,30 @@ class WebStreams:
                 answer = await self.client.xreadgroup(
                     PROJECTOR_GROUP, consumer, dict.fromkeys(keys, start), count=100, block=wait_ms
                 )
-                taken = [(key.decode(), i, f) for key, entries in by_stream(answer) for i, f in entries]
-                if start == "0" and not taken:
+                taken = [HostEvent(k.decode(), i, f.get(b"e", b"")) for k, entries in by_stream(answer) for i, f in entries]
+                if taken:
+                    yield taken
+                elif start == "0":
                     break
-                for key, entry_id, fields in taken:
-                    yield key, entry_id, fields.get(b"e", b"")
 
-    async def ack(self, key: str, entry_id: bytes) -> None:
-        await self.client.xack(key, PROJECTOR_GROUP, entry_id)
+    async def ack(self, events: list["HostEvent"]) -> None:
+        pipe = self.client.pipeline(transaction=False)
+        for event in events:
+            pipe.xack(event.key, PROJECTOR_GROUP, event.id)
+        await pipe.execute()
+
+
+@dataclass(frozen=True)
+class HostEvent:
+    """One entry of a host's stream of events; `name` is the same however often it is delivered."""
+
+    key: str
+    id: bytes
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}/{self.id.decode()}"
 
 
 def parse_live_terminal(payload: bytes) -> tuple[int, bytes]:

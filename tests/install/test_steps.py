@@ -9,7 +9,7 @@ from netlab.install import code_folder, packages, processes, readiness, rootfs
 from netlab.install.digests import Stamp, digest_files, walk
 from netlab.install.failure import Failed
 from netlab.install.progress import Progress, tail
-from netlab.wire.streams import Keys
+from netlab.wire.redis_names import Keys
 
 TOP = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from netlab.runs.models import Run
 from netlab.wire.commands import Command, parse_command
 from netlab.wire.events import Event, parse_event
 from netlab.wire.host_report import AbilityReport, HostReport, RunningRun
-from netlab.wire.streams import Keys
+from netlab.wire.redis_names import Keys
 from netlab.workshops.actions import do_create_workshop, do_open_workshop
 from netlab.workshops.models import Attendee, Workshop
 

@@ -20,7 +20,7 @@ from netlab.runs.upkeep import do_expire_runs, do_heal_runs, do_notice_silent_ho
 from netlab.wire.commands import ResetRun, StartRun, StopRun
 from netlab.wire.events import Announcement, Event, QueueMoved, RunStateChanged, TimeChanged
 from netlab.wire.host_report import RunningRun
-from netlab.wire.streams import Keys
+from netlab.wire.redis_names import Keys
 from netlab.workshops.actions import do_close_workshop
 from netlab.workshops.models import Attendee, Workshop
 from tests.web.conftest import LAB, FakeHost, sit_down

@@ -18,7 +18,8 @@ from netlab.runs.actions import do_start_run
 from netlab.runs.models import Run
 from netlab.wire.commands import StartRun
 from netlab.wire.events import RunStateChanged
-from netlab.wire.streams import PROJECTOR_GROUP, Keys, SyncStreams
+from netlab.wire.redis_names import PROJECTOR_GROUP, Keys
+from netlab.wire.streams import SyncStreams
 from netlab.workshops.models import Attendee
 from tests import environment
 from tests.web.conftest import LAB, FakeHost

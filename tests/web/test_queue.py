@@ -17,7 +17,7 @@ from netlab.queue.routing import control_queue, queue_for, work_queue
 from netlab.queue.tasks import RETRIES_MAX, nudge, send_nudge
 from netlab.wire.commands import BuildProgram, Command, LabFile, StopRun, WriteFile
 from netlab.wire.events import CommandFailed
-from netlab.wire.streams import Keys
+from netlab.wire.redis_names import Keys
 from tests import environment
 from tests.web.conftest import events_in
 from tests.web.fake_agent import FakeAgent, HangUp

@@ -19,7 +19,8 @@ from netlab.host.kernel import modules
 from netlab.host.kernel.process import run
 from netlab.host.runtimes.base import Runtime
 from netlab.wire.host_report import AbilityReport, HostReport
-from netlab.wire.streams import REPORT_EVERY_S, HostStreams
+from netlab.wire.redis_names import REPORT_EVERY_S
+from netlab.wire.streams import HostStreams
 
 log = logging.getLogger(__name__)
 

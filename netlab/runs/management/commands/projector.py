@@ -15,20 +15,22 @@ from typing import Any, TextIO
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, close_old_connections, transaction
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from netlab.domain.ids import new_bug_id
 from netlab.runs.projection import do_host_event
-from netlab.wire.events import parse_event
-from netlab.wire.streams import WebStreams, connect
+from netlab.wire.events import Event, parse_event
+from netlab.wire.streams import HostEvent, WebStreams, connect
 
 log = structlog.get_logger("netlab.projector")
 
 CONSUMER = "projector"
 DATABASE_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
 """Not asgiref's: its sync_to_async can swallow the cancellation by which we are asked to stop."""
+GATHER_S = 0.05
+"""Events come in bursts: a moment's wait makes one transaction of many. Browsers have heard them already."""
 PAUSE_S = 1.0
 """Before the next try when Redis or the database is away."""
 
@@ -64,9 +66,10 @@ async def project_for_ever() -> None:
     try:
         while True:
             try:
-                async for key, entry_id, data in streams.host_events(settings.HOST_NAMES, CONSUMER):
-                    await project_one(f"{key}/{entry_id.decode()}", data)
-                    await streams.ack(key, entry_id)
+                async for batch in streams.host_events(settings.HOST_NAMES, CONSUMER):
+                    await project(batch)
+                    await streams.ack(batch)
+                    await asyncio.sleep(GATHER_S)
             except RedisError as error:
                 log.warning("redis_away", problem=str(error))
                 await asyncio.sleep(PAUSE_S)
@@ -74,25 +77,34 @@ async def project_for_ever() -> None:
         await client.aclose()
 
 
-async def project_one(entry: str, data: bytes) -> None:
-    """Returns when the event is in the rows, or known never to be: not understood, or met by a bug of ours."""
-    try:
-        event = parse_event(data)
-    except ValidationError as error:
-        log.error("event_not_understood", entry=entry, problem=error.errors(include_url=False)[:1])
-        return
-    while True:
+async def project(batch: list[HostEvent]) -> None:
+    """Returns when each event is in the rows, or known never to be: not understood, or met by a bug of ours."""
+    understood = [(entry.name, event) for entry in batch if (event := _parsed(entry)) is not None]
+    while understood:
         try:
-            await asyncio.get_running_loop().run_in_executor(DATABASE_THREAD, _project, event, entry)
+            await asyncio.get_running_loop().run_in_executor(DATABASE_THREAD, _project, understood)
             return
-        except OperationalError as error:  # the database is locked or away: this event waits, and all after it
+        except OperationalError as error:  # the database is locked or away: these events wait, and all after them
             log.warning("database_away", problem=str(error))
             await asyncio.sleep(PAUSE_S)
-        except Exception:  # the process's edge: one event that breaks us must not stop all others for ever
-            log.exception("event_not_projected", bug=new_bug_id(), entry=entry, run=event.run, kind=event.kind)
-            return
 
 
-def _project(event: Any, entry: str) -> None:
+def _parsed(entry: HostEvent) -> Event | None:
+    try:
+        return parse_event(entry.data)
+    except ValidationError as error:
+        log.error("event_not_understood", entry=entry.name, problem=error.errors(include_url=False)[:1])
+        return None
+
+
+def _project(events: list[tuple[str, Event]]) -> None:
+    """One transaction for all: SQLite has one writer at a time, and people who press Start wait for it."""
     close_old_connections()
-    do_host_event(event, entry)
+    with transaction.atomic():
+        for name, event in events:
+            try:
+                do_host_event(event, name)
+            except OperationalError:
+                raise
+            except Exception:  # the process's edge: one event that breaks us must not stop all others for ever
+                log.exception("event_not_projected", bug=new_bug_id(), entry=name, run=event.run, kind=event.kind)
