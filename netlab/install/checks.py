@@ -90,7 +90,7 @@ def running_netlab() -> dict[str, str]:
     """The address and the demo workshop's code of this machine's netlab."""
     instance = load_instance()
     sign_in, wanted = content.read_sign_in(instance), settings_files.read(instance)
-    if sign_in is None or processes.supervisor(instance) is None:
+    if sign_in is None or not processes.is_running(instance):
         raise Failed("netlab does not run", "Run `make up` first, or give NETLAB_URL and NETLAB_CODE.")
     return {"NETLAB_URL": wanted.public_url, "NETLAB_CODE": sign_in.code}
 

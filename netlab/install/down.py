@@ -23,7 +23,7 @@ def down(instance: Instance) -> int:
     progress = Progress("down", STEPS, instance.log_dir / "down.log")
     try:
         with progress.step("Stopping the processes") as step, alone(instance.state_dir):
-            step.note = f"{len(processes.states(instance))} stopped" if processes.supervisor(instance) else "none ran"
+            step.note = f"{len(processes.states(instance))} stopped" if processes.is_running(instance) else "none ran"
             processes.stop(step, instance)
         with progress.step("Removing what labs left") as step:
             if PYTHON.exists() and instance.env_file.exists():

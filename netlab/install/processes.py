@@ -11,7 +11,8 @@ import signal
 import socket
 import time
 import xmlrpc.client
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,11 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
+        try:
+            self.sock.connect(str(self.path))
+        except OSError:
+            self.sock.close()
+            raise
 
 
 class _Transport(xmlrpc.client.Transport):
@@ -167,24 +172,35 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self.path = path
 
-    def make_connection(self, host: object) -> _Connection:
-        return _Connection(self.path)
+    def make_connection(self, host: Any) -> _Connection:
+        """Kept where the base class looks for what it has to close."""
+        connection = _Connection(self.path)
+        self.close()
+        self._connection = host, connection
+        return connection
 
 
-def supervisor(instance: Instance) -> Any:
+@contextmanager
+def supervisor(instance: Instance) -> Iterator[Any]:
     """supervisord's API (supervisord.org/api.html); None when it does not run."""
-    api = xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(instance.supervisor_socket))
-    try:
-        api.supervisor.getPID()
-    except OSError:
-        return None
-    return api.supervisor
+    with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(instance.supervisor_socket)) as server:
+        try:
+            server.supervisor.getPID()
+        except OSError:
+            yield None
+            return
+        yield server.supervisor
+
+
+def is_running(instance: Instance) -> bool:
+    with supervisor(instance) as api:
+        return api is not None
 
 
 def states(instance: Instance) -> list[dict[str, Any]]:
     """One dict a process (name, state, statename, pid, start, now, spawnerr); empty when supervisord does not run."""
-    api = supervisor(instance)
-    return list(api.getAllProcessInfo()) if api else []
+    with supervisor(instance) as api:
+        return list(api.getAllProcessInfo()) if api else []
 
 
 def start(step: Step, instance: Instance, code: Path) -> None:
@@ -196,7 +212,11 @@ def start(step: Step, instance: Instance, code: Path) -> None:
 
 def refresh(step: Step, instance: Instance, restart: bool) -> None:
     """Take up a changed configuration; with `restart` also begin anew what runs netlab's code."""
-    api = supervisor(instance)
+    with supervisor(instance) as api:
+        _refresh(step, instance, restart, api)
+
+
+def _refresh(step: Step, instance: Instance, restart: bool, api: Any) -> None:
     try:
         added, changed, removed = api.reloadConfig()[0]
     except xmlrpc.client.Fault as fault:
@@ -217,12 +237,12 @@ def refresh(step: Step, instance: Instance, restart: bool) -> None:
 
 def stop(step: Step, instance: Instance) -> None:
     """Stop everything, then whatever no supervisord looks after any more."""
-    api = supervisor(instance)
-    if api:
-        pid = int(api.getPID())
-        _stop(step, api, [info["name"] for info in api.getAllProcessInfo()])
-        api.shutdown()
-        _wait_gone([pid], STOP_WAIT_S)
+    with supervisor(instance) as api:
+        if api:
+            pid = int(api.getPID())
+            _stop(step, api, [info["name"] for info in api.getAllProcessInfo()])
+            api.shutdown()
+            _wait_gone([pid], STOP_WAIT_S)
     stop_orphans(instance)
 
 

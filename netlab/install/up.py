@@ -114,7 +114,7 @@ def start(step: Step, instance: Instance, folder: Path, wanted: Resolved, tls: T
     certificates = tls.certificate.read_text() if tls.certificate else ""
     running = Stamp(instance.stamps_dir / "running")
     now = settings_files.hash_text(code_folder.digest() + instance.web_env_file.read_text() + certificates)
-    if processes.supervisor(instance) is None:
+    if not processes.is_running(instance):
         processes.stop_orphans(instance)
         readiness.port_is_free(wanted)
         processes.start(step, instance, folder)

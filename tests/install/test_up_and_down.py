@@ -61,7 +61,8 @@ def test_only_root_reads_the_sign_in_and_the_worker_no_secret(stack: Stack, inst
     assert "SECRET" not in instance.env_file.read_text()
     assert stack.password in make(stack, "password").stdout
     for folder, user in ((instance.state_dir, "netlab-web"), (instance.state_dir / "web", "netlab-worker")):
-        tried = subprocess.run(["setpriv", f"--reuid={user}", "--regid=netlab", "--clear-groups", "touch", folder / "x"], check=False)
+        words = ["setpriv", f"--reuid={user}", "--regid=netlab", "--clear-groups", "touch", str(folder / "x")]
+        tried = subprocess.run(words, check=False)
         assert tried.returncode != 0, f"{user} may write into {folder}"
 
 
@@ -92,7 +93,9 @@ def test_a_killed_process_comes_back_by_itself(instance: Instance) -> None:
 
 
 def test_a_killed_supervisord_is_told_and_made_good(stack: Stack, instance: Instance) -> None:
-    os.kill(int(processes.supervisor(instance).getPID()), signal.SIGKILL)
+    with processes.supervisor(instance) as api:
+        pid = int(api.getPID())
+    os.kill(pid, signal.SIGKILL)
     time.sleep(0.5)
     told = make(stack, "status")
     assert told.returncode == 2 and "have lost it" in told.stdout  # make's own code for a recipe that failed
@@ -110,7 +113,7 @@ def test_a_taken_port_is_said_and_nothing_is_started(stack: Stack) -> None:
     assert done.returncode != 0
     assert f"port {stack.env['NETLAB_LISTEN_PORT']}" in done.stderr and "What to do:" in done.stderr
     instance = load_instance(other)
-    assert processes.supervisor(instance) is None
+    assert not processes.is_running(instance)
     subprocess.run(["make", "--silent", "down"], cwd=TOP, env=other, capture_output=True, check=True)
     subprocess.run(["rm", "-rf", instance.state_dir], check=True)
     assert not instance.run_dir.exists()
