@@ -7,9 +7,14 @@ from urllib.parse import urlsplit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netlab.settings")
 
-from django.core.asgi import get_asgi_application
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
 
-http_application = get_asgi_application()  # loads the apps: before anything that imports models
+HTTP_THREADS = 12
+"""Every view is synchronous. Under Django's own ASGI handler each request gets a new thread and a new database connection
+and changes threads at every middleware; these threads live on (docs/decisions/0002)."""
+
+http_application = WSGIMiddleware(get_wsgi_application(), workers=HTTP_THREADS)  # type: ignore[arg-type]  # loads the apps
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

@@ -79,7 +79,8 @@ DATABASE_DIR = CONFIG.state_dir / "web"
 DATABASE_DIR.mkdir(parents=True, exist_ok=True)
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "netlab.database",
+        "CONN_MAX_AGE": None,
         "NAME": str(DATABASE_DIR / "netlab.sqlite3"),
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
@@ -147,7 +148,7 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            "hosts": [{"address": CONFIG.redis_url}],
+            "hosts": [{"address": CONFIG.redis_url, "socket_timeout": 15}],
             "prefix": f"{CONFIG.redis_prefix}layer",
             "capacity": 1000,
             "expiry": 30,
