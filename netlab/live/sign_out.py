@@ -18,4 +18,5 @@ def _close_sockets(sender: object, request: HttpRequest | None, **kwargs: Any) -
     """Called before the session is emptied, so the sockets look again a moment later; and a minute later anyway."""
     key = request.session.session_key if request is not None else None
     if key:
-        async_to_sync(get_channel_layer().group_send)(session_group(key), {"type": "access.ended"})
+        group = session_group(key)
+        async_to_sync(get_channel_layer().group_send)(group, {"type": "access.ended", "group": group})

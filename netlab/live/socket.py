@@ -20,8 +20,6 @@ from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.layers import get_channel_layer
-from channels.utils import await_many_dispatch
 from django.conf import settings
 from django.utils.module_loading import import_string
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -30,6 +28,7 @@ from redis.exceptions import RedisError
 from netlab.accounts.models import User
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_bug_id
+from netlab.live.control import control
 
 BAD_MESSAGE = 4400
 NOT_SIGNED_IN = 4401
@@ -40,7 +39,6 @@ BUG = 1011
 TRY_AGAIN = 1013
 
 CHECK_EVERY_S = 60.0
-CONTROL_RETRY_S = 1.0
 TEXT_BYTES_MAX = 4096
 REASON_BYTES_MAX = 120
 """A close frame holds 125 bytes, two of them the code (RFC 6455, 5.5)."""
@@ -103,20 +101,11 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
     # --- the ASGI application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """As AsyncConsumer's, but a Redis that restarts ends no socket."""
+        """As AsyncConsumer's, without a channel of its own (see control.py)."""
         self.scope, self.base_send = scope, send
-        self.channel_layer = get_channel_layer()
-        self.channel_name = await self.channel_layer.new_channel()
         with contextlib.suppress(StopConsumer):
-            await await_many_dispatch([receive, self._receive_control], self.dispatch)
-
-    async def _receive_control(self) -> dict[str, Any]:
-        while True:
-            try:
-                message: dict[str, Any] = await self.channel_layer.receive(self.channel_name)
-                return message
-            except (RedisError, OSError):
-                await asyncio.sleep(CONTROL_RETRY_S)
+            while True:
+                await self.dispatch(await receive())
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As AsyncConsumer's, without its database housekeeping (70 us a message): `database` does its own."""
@@ -136,16 +125,12 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         self.user = user
         await self.admit()
         self.groups = [session_group(self.scope["session"].session_key or ""), user_group(user.pk), *self.more_groups()]
-        await self._join_groups()
+        for name in self.groups:
+            await control().join(name, self)
         await self.entered()
         if self.HELLO_WITHIN_S is not None:
             self.spawn(self._say_hello_in_time(self.HELLO_WITHIN_S))
         self.spawn(self._keep_checking())
-
-    async def _join_groups(self) -> None:
-        """Again once a minute: a Redis that was restarted may have forgotten."""
-        for name in self.groups:
-            await self.channel_layer.group_add(name, self.channel_name)
 
     def more_groups(self) -> list[str]:
         """Channel layer groups beside those of the session and the person."""
@@ -160,7 +145,6 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             await self._guard(self.check_access(), refused=ACCESS_ENDED)
-            await self._guard(self._join_groups(), refused=BAD_MESSAGE)
 
     async def check_access(self) -> None:
         """Once a minute, and when somebody says that access may have ended. The session is read anew."""
@@ -171,9 +155,10 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         self.user = user
         await self.admit()
 
-    async def access_ended(self, event: dict[str, Any]) -> None:
-        """From the channel layer: signed out, or removed from the workshop."""
-        await self._guard(self.check_access(), refused=ACCESS_ENDED)
+    async def control(self, message: dict[str, Any]) -> None:
+        """From the channel layer. Signed out, or removed from the workshop: look at the access again."""
+        if message["type"] == "access.ended":
+            await self._guard(self.check_access(), refused=ACCESS_ENDED)
 
     # --- messages
 
@@ -247,16 +232,13 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
     async def disconnect(self, code: int) -> None:
         self.closing = True
         await self._leave_once()
+        for name in self.groups:
+            control().leave(name, self)
         for task in self._tasks:
             task.cancel()
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         await self.disconnect(message["code"])
-        try:
-            for name in self.groups:
-                await self.channel_layer.group_discard(name, self.channel_name)
-        except (RedisError, OSError):  # membership expires by itself
-            pass
         raise StopConsumer
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
@@ -271,6 +253,7 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         task = asyncio.create_task(self._guard(work, refused=BAD_MESSAGE))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that was cancelled before its first step never awaited it
         return task
 
     async def _guard(self, work: Coroutine[Any, Any, None], refused: int) -> None:

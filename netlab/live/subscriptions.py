@@ -105,11 +105,15 @@ class Subscriptions:
         try:
             await connection.connect()
             self._start_over()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._send(connection))
-                group.create_task(self._receive(connection))
-        except* (RedisError, OSError) as errors:
-            raise RedisConnectionError(str(errors.exceptions[0])) from errors
+            both = [asyncio.create_task(self._send(connection)), asyncio.create_task(self._receive(connection))]
+            try:
+                done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in both:
+                    task.cancel()
+                await asyncio.gather(*both, return_exceptions=True)
+            for task in done:
+                task.result()
         finally:
             await connection.disconnect(nowait=True)
 

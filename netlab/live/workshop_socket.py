@@ -1,6 +1,6 @@
 """`/ws/workshops/<workshop>/`: tells a workshop's instructors that its roster has changed; they fetch it again.
 
-What changes the roster is sent to the channel layer group `workshop.<id>` as {"type": "roster"}. However often that
+What changes the roster is sent to the channel layer group `workshop.<id>`, with that name in the message. However often that
 comes, a browser hears of it at most once in ROSTER_EVERY_S.
 """
 
@@ -40,9 +40,11 @@ class WorkshopSocket(GuardedSocket):
     async def hello(self, message: WorkshopHello) -> None:
         """Allowed, like on the other sockets; changes nothing."""
 
-    async def roster(self, event: dict[str, Any]) -> None:
-        """From the channel layer."""
-        self._changed.set()
+    async def control(self, message: dict[str, Any]) -> None:
+        if message["type"] == "roster":
+            self._changed.set()
+        else:
+            await super().control(message)
 
     async def _tell(self) -> None:
         while True:

@@ -26,7 +26,7 @@ def error_page(request: HttpRequest, error: NetlabError) -> HttpResponse:
 def _way_on(code: ErrorCode) -> tuple[str, str]:
     """(address, words) of the link below the sentence."""
     if code == ErrorCode.NOT_SIGNED_IN:
-        return "/sign-in/", "Sign in as an instructor"
+        return "/", "Join with a code"
     return "/", "To the first page"
 
 

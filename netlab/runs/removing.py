@@ -38,6 +38,7 @@ def do_remove_attendee(attendee: Attendee) -> None:
 def _close_sockets(user_id: int) -> None:
     """They look at their access once a minute; this makes it now."""
     try:
-        async_to_sync(get_channel_layer().group_send)(f"user.{user_id}", {"type": "access.ended"})
+        group = f"user.{user_id}"
+        async_to_sync(get_channel_layer().group_send)(group, {"type": "access.ended", "group": group})
     except (RedisError, OSError) as error:
         log.warning("sockets_not_told", user=user_id, problem=str(error))

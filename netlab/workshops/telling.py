@@ -22,6 +22,7 @@ def tell_roster(workshop_id: str) -> None:
 def _send(workshop_id: str) -> None:
     """Losing one is no harm: the page also asks by itself from time to time."""
     try:
-        async_to_sync(get_channel_layer().group_send)(roster_group(workshop_id), {"type": "roster"})
+        group = roster_group(workshop_id)
+        async_to_sync(get_channel_layer().group_send)(group, {"type": "roster", "group": group})
     except (RedisError, OSError) as error:
         log.warning("roster_not_told", workshop=workshop_id, problem=str(error))

@@ -24,7 +24,7 @@ def _open(workshop: Workshop) -> str:
 
 def _close(workshop: Workshop) -> str:
     do_close_workshop(workshop)
-    stopped = do_stop_workshop_runs(workshop)
+    stopped = do_stop_workshop_runs(workshop, "The workshop is over; the lab was stopped. Your files are kept.")
     return f"The workshop is closed and nobody can join. {_labs(stopped)} stopped; files are kept."
 
 
@@ -69,7 +69,7 @@ def act(request: HttpRequest, workshop_id: str, action: str) -> HttpResponse:
 def _stop_theirs(attendee: Attendee) -> str:
     runs = list(attendee.runs.filter(state__in=UNFINISHED_VALUES))
     for run in runs:
-        do_stop_run(run)
+        do_stop_run(run, "The instructor has stopped this lab. Your files are kept.")
     return f"{attendee.name}'s lab was stopped; the files are kept." if runs else f"{attendee.name} had no lab running."
 
 
