@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from tests.stack import Stack
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "images"
+IMAGES = DOCUMENTS if os.environ.get("SCREENSHOTS") else Path(tempfile.mkdtemp(prefix="netlab-images-"))
+"""Where pictures go: `make test ARGS='tests/browser' SCREENSHOTS=1` renews those of the documents."""
 PATIENCE_MS = 15_000
 
 NewPerson = Callable[..., Page]
