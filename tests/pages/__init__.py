@@ -1,0 +1,1 @@
+"""Pages as each kind of person sees them, and the instructions' HTML."""
