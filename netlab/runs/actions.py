@@ -23,7 +23,7 @@ from netlab.runs.starting import reset_command, revive_declared_terminals
 from netlab.runs.telling import about, host_report, nudge, tell_browsers, wish
 from netlab.runs.times import can_extend, extended_deadline
 from netlab.wire.commands import OpenStep, StopRun
-from netlab.wire.events import RunStateChanged, TimeChanged
+from netlab.wire.events import Announcement, RunStateChanged, TimeChanged
 from netlab.workshops.models import Attendee, Workshop
 from netlab.workshops.telling import tell_roster
 
@@ -108,12 +108,15 @@ def _seed_terminals(run: Run, spec: LabSpec) -> None:
     ])
 
 
-def do_stop_run(run: Run) -> Run:
-    """Take it down; files and progress are kept. Nothing happens to a run that has ended or is on its way."""
+def do_stop_run(run: Run, why: str = "") -> Run:
+    """Take it down; files and progress are kept. Nothing happens to a run that has ended or is on its way. `why`: told
+    to the attendee when it was not they who stopped it."""
     with transaction.atomic():
         run = _locked(run)
         if run.run_state in ENDED or run.run_state is RunState.STOPPING:
             return run
+        if why:
+            tell_browsers(Announcement(text=why, **about(run)))
         if run.run_state is RunState.QUEUED:
             move(run, RunState.STOPPED)
             tell_browsers(RunStateChanged(state=RunState.STOPPED, runtime=run.runtime, **about(run)))
@@ -125,11 +128,11 @@ def do_stop_run(run: Run) -> Run:
     return run
 
 
-def do_stop_workshop_runs(workshop: Workshop) -> int:
+def do_stop_workshop_runs(workshop: Workshop, why: str = "The instructor has stopped all labs. Your files are kept.") -> int:
     """Stop all: every unfinished run of a workshop. Returns how many were stopped."""
     runs = list(Run.objects.filter(workshop=workshop, state__in=UNFINISHED_VALUES).exclude(state=RunState.STOPPING.value))
     for run in runs:
-        do_stop_run(run)
+        do_stop_run(run, why)
     return len(runs)
 
 

@@ -49,8 +49,7 @@ def do_expire_runs() -> int:
     closed = Q(workshop__closes_at__lte=now) | Q(workshop__state=WorkshopState.CLOSED)
     over = list(unfinished.filter(Q(deadline__lte=now) | Q(seen_at__lte=idle_since) | closed))
     for run in over:
-        _say(run, _why_over(run, now))
-        do_stop_run(run)
+        do_stop_run(run, _why_over(run, now))
     return len(over)
 
 

@@ -18,6 +18,16 @@ def join(page: Page, stack: Stack, name: str) -> None:
     expect(page).to_have_url(re.compile("/w/"))
 
 
+def join_by_code(page: Page, stack: Stack, code: str, name: str) -> None:
+    """Type the code on the first page, then the name."""
+    page.goto(f"{stack.url}/")
+    page.get_by_role("textbox", name="Workshop code").fill(code)
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="Your name").fill(name)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/w/"))
+
+
 def open_lab(page: Page) -> None:
     page.goto(f"{page.url.rstrip('/')}/labs/{LAB}/")
 

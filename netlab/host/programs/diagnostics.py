@@ -25,6 +25,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"(undeclared|undefined|implicit|unknown type|expected parameter).*'(SEC|bpf_\w+|__always_inline|__uint|__type)'",
         "Add #include <bpf/bpf_helpers.h>.",
     ),
+    (r"did you mean '", ""),  # clang's own guess is the better hint
     (
         r"(undeclared|implicit).*'XDP_\w+'|'struct xdp_md'|unknown type name '__u(8|16|32|64)'",
         "Add #include <linux/bpf.h> as the first include.",

@@ -1,9 +1,9 @@
 // Short messages in the corner: refusals, announcements, the storm guard. Decoration for the eye; what is read aloud is
-// in the workspace's status region. Good news leaves by itself, bad news waits to be closed.
+// in the workspace's status region. Good news leaves by itself; bad news, and why a lab has ended, wait to be closed.
 
 import { useEffect } from "react";
 import type { RunStateName } from "../../api/types";
-import type { Notice } from "../../live/run_reducer";
+import { isEnded, type Notice } from "../../live/run_reducer";
 import { useLabSession, useSession } from "../context";
 
 const SHOWN_MS = 8_000;
@@ -14,15 +14,17 @@ const SHOWS_WORK: ReadonlySet<RunStateName> = new Set(["running", "resetting", "
 export function Notices() {
   const notices = useSession((s) => s.view?.notices ?? NONE);
   const refusal = useSession((s) => (s.view && SHOWS_WORK.has(s.view.run.state) ? s.refusal : null));
+  const ended = useSession((s) => s.view !== null && isEnded(s.view.run.state));
   const session = useLabSession();
   return (
     <div className="notices">
       {notices.map((notice) => (
-        <NoticeCard key={notice.id} notice={notice} onClose={() => session.dismiss(notice.id)} />
+        <NoticeCard key={notice.id} notice={notice} stays={ended} onClose={() => session.dismiss(notice.id)} />
       ))}
       {refusal && (
         <NoticeCard
           notice={{ id: "refusal", tone: "bad", text: refusal.message, hint: refusal.hint }}
+          stays
           onClose={() => session.dismissRefusal()}
         />
       )}
@@ -30,12 +32,14 @@ export function Notices() {
   );
 }
 
-function NoticeCard({ notice, onClose }: { notice: Notice; onClose: () => void }) {
+function NoticeCard({ notice, stays, onClose }: { notice: Notice; stays: boolean; onClose: () => void }) {
+  const waits = stays || notice.tone === "bad";
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new function to close with is no new message
   useEffect(() => {
-    if (notice.tone === "bad") return;
+    if (waits) return;
     const timer = window.setTimeout(onClose, SHOWN_MS);
     return () => window.clearTimeout(timer);
-  }, [notice, onClose]);
+  }, [notice, waits]);
   return (
     <div className={`notice ${notice.tone}`}>
       <div>
