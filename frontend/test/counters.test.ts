@@ -1,9 +1,10 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, it } from "vitest";
-import type { CounterSchema } from "../src/api/types";
+import type { Counter, CounterSchema } from "../src/api/types";
 import { CounterStore } from "../src/live/counters";
 import { DELTA, decodeFrame, type Frame, FULL } from "../src/live/frames";
 import { rateAt, SampleRing } from "../src/live/ring";
+import { xdpPlaces, xdpSeries } from "../src/workspace/counters/series";
 
 describe("SampleRing", () => {
   it("keeps the newest rows only", () => {
@@ -168,17 +169,28 @@ describe("CounterStore", () => {
     expect(made.rate([0], 1011)).toBe(0);
   });
 
-  it("starts anew with another topology", () => {
+  it("keeps the lines of counters that stay when the list changes, and starts anew with another lab", () => {
     const { made } = store();
     let told = 0;
     made.onSchema(() => {
       told += 1;
     });
     made.take(frame(FULL, 1, 10, [5, 50]));
+    made.take(frame(FULL, 2, 11, [8, 50]));
     made.setSchema(SCHEMA);
     expect(told).toBe(0);
-    made.setSchema({ ...SCHEMA, version: 2, counters: SCHEMA.counters.slice(0, 1) });
+    const generic = { ...(SCHEMA.counters[0] as Counter), kind: "xdp_generic", name: "xdp_generic_drop" };
+    made.setSchema({ ...SCHEMA, version: 2, counters: [generic, ...SCHEMA.counters] });
     expect(told).toBe(1);
+    expect([made.rate([1], 11), made.rate([2], 11)]).toEqual([3, 0]);
+    expect(made.rate([0], 11)).toBeNaN();
+    expect(made.take(frame(DELTA, 3, 12, [0, 1], 2))).toBe("need_full");
+    made.take(frame(FULL, 4, 12, [7, 9, 50], 2));
+    expect(made.rate([1], 12)).toBe(1);
+    expect(made.rate([0, 1], 12)).toBe(1);
+    made.take(frame(DELTA, 5, 13, [0, 4], 2));
+    expect(made.rate([0, 1], 13)).toBe(4);
+    made.setSchema({ ...SCHEMA, run: "r2" });
     expect(made.ring.length).toBe(0);
   });
 
@@ -190,5 +202,43 @@ describe("CounterStore", () => {
     expect(made.take(frame(FULL, 3, 20, [3, 0], 2))).toBe("taken");
     expect(made.rate([0], 21)).toBe(0);
     expect(made.ring.rowAt(10)).toBe(0);
+  });
+});
+
+describe("xdpSeries", () => {
+  const counter = (object: string, kind: string, name: string, derived = false): Counter => ({
+    node: "server",
+    object,
+    kind,
+    name,
+    unit: "packets",
+    derived,
+  });
+  const schema: CounterSchema = {
+    run: "r1",
+    version: 1,
+    counters: [
+      counter("eth0", "xdp", "xdp_drop"),
+      counter("eth0", "xdp", "xdp_pass", true),
+      counter("eth0", "xdp_generic", "xdp_generic_packets", true),
+      counter("eth0", "xdp_generic", "xdp_generic_drop"),
+      counter("eth0", "xdp_generic", "xdp_generic_pass", true),
+      counter("eth1", "xdp", "xdp_drop"),
+      counter("tun0", "xdp_generic", "xdp_generic_drop"),
+    ],
+  };
+
+  it("shows what is dropped in generic mode beside the driver's drops, and what is derived as such", () => {
+    expect(xdpSeries(schema, "").map((s) => [s.label, s.counters, s.dashed, s.derived])).toEqual([
+      ["PASS", [1], false, true],
+      ["DROP", [0, 5], false, false],
+      ["PASS generic", [4], true, true],
+      ["DROP generic", [3, 6], true, false],
+    ]);
+    expect(xdpSeries(schema, "server:eth1").map((s) => s.label)).toEqual(["DROP"]);
+  });
+
+  it("offers every interface that counts XDP in either mode", () => {
+    expect(xdpPlaces(schema)).toEqual(["server:eth0", "server:eth1", "server:tun0"]);
   });
 });

@@ -13,9 +13,22 @@ const RING_ROWS = (HISTORY_S + 10) * SAMPLES_PER_S_MAX;
 
 export type FrameOutcome = "taken" | "ignored" | "need_full";
 
+const keyOf = (c: Counter) => `${c.node}:${c.object}:${c.kind}:${c.name}`;
+
 function sameCounters(a: readonly Counter[], b: readonly Counter[]): boolean {
-  const key = (c: Counter) => `${c.node}:${c.object}:${c.kind}:${c.name}`;
-  return a.length === b.length && a.every((counter, i) => key(counter) === key(b[i] as Counter));
+  return a.length === b.length && a.every((counter, i) => keyOf(counter) === keyOf(b[i] as Counter));
+}
+
+/** The rows of another list of counters, each value in the column that its counter has now. */
+function carriedOver(ring: SampleRing, before: readonly Counter[], now: readonly Counter[]): SampleRing {
+  const columns = new Map(before.map((counter, column) => [keyOf(counter), column]));
+  const from = now.map((counter) => columns.get(keyOf(counter)));
+  const made = new SampleRing(now.length, RING_ROWS);
+  for (let row = 0; row < ring.length; row++) {
+    const values = from.map((column) => (column === undefined ? Number.NaN : ring.valueAt(row, column)));
+    made.push(ring.timeAt(row), values);
+  }
+  return made;
 }
 
 export class CounterStore {
@@ -39,13 +52,17 @@ export class CounterStore {
 
   setSchema(schema: CounterSchema): void {
     if (schema.version === this.schema?.version && schema.run === this.schema.run) return;
-    const same = this.schema?.run === schema.run && sameCounters(this.schema.counters, schema.counters);
+    const before = this.schema?.run === schema.run ? this.schema.counters : null;
+    const same = before !== null && sameCounters(before, schema.counters);
     this.schema = schema;
     if (same) {
       this.interrupted(); // a reset: the same counters begin again from 0, the lines go on
       return;
     }
-    this.ring = new SampleRing(schema.counters.length, RING_ROWS);
+    // a device that came, or the first program in generic mode, adds counters: the lines of the others go on
+    this.ring = before
+      ? carriedOver(this.ring, before, schema.counters)
+      : new SampleRing(schema.counters.length, RING_ROWS);
     this.current = [];
     this.lastNumber = Number.NaN;
     for (const listener of this.listeners) listener();

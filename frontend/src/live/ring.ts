@@ -67,16 +67,17 @@ export class SampleRing {
   }
 }
 
-/** Change per second of the sum of `counters` in the `windowS` before `time`; NaN when unknown there. */
+/** Change per second of the sum of `counters` in the `windowS` before `time`; NaN when none of them is known there. */
 export function rateAt(ring: SampleRing, counters: readonly number[], time: number, windowS: number): number {
   const now = ring.rowAt(time);
   const before = ring.rowAt(time - windowS);
   if (now < 0 || before < 0) return Number.NaN;
-  let sum = 0;
+  let sum = Number.NaN;
   for (const counter of counters) {
     const change = ring.valueAt(now, counter) - ring.valueAt(before, counter);
+    if (Number.isNaN(change)) continue; // this one came later than the others
     // a node that was made anew counts from 0 again: no packets came back
-    sum += Math.max(0, change);
+    sum = (Number.isNaN(sum) ? 0 : sum) + Math.max(0, change);
   }
   return sum / windowS;
 }

@@ -5,7 +5,8 @@ export type Signal =
   | { to: "terminals"; do: "type"; node: string; text: string }
   | { to: "terminals"; do: "focus"; node: string }
   | { to: "editor"; do: "put"; path: string; text: string }
-  | { to: "editor"; do: "build" };
+  | { to: "editor"; do: "build" }
+  | { to: "topology"; do: "show"; end: string | null };
 
 type Receiver = Signal["to"];
 const WAITING_MAX = 8;

@@ -33,7 +33,7 @@ export default function CountersPane() {
             <span className="spacer" />
             <select
               aria-label="Interface of the XDP counters"
-              title="Counted in native mode; generic XDP has no counters of its own"
+              title="In native mode the driver counts; in generic mode netlab counts drops, and derives what passed"
               value={place}
               onChange={(event) => setWhere(event.target.value)}
             >

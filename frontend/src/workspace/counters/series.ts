@@ -21,26 +21,30 @@ const XDP_ACTIONS: readonly [name: string, label: string, colour: string][] = [
   ["xdp_tx", "TX", "xdp-tx"],
   ["xdp_redirect", "REDIRECT", "xdp-redirect"],
   ["xdp_errors", "errors", "xdp-aborted"],
+  ["xdp_generic_pass", "PASS generic", "xdp-pass"],
+  ["xdp_generic_drop", "DROP generic", "xdp-drop"],
 ];
+/** The driver's counters, and what the host measures of programs in generic mode: there once an interface was in it. */
+const XDP_KINDS: readonly string[] = ["xdp", "xdp_generic"];
 
-/** One line per XDP action, of one interface (`node:interface`) or of the whole lab (""). */
+/** One line per XDP action and mode (generic dashed), of one interface (`node:interface`) or of the whole lab (""). */
 export function xdpSeries(schema: CounterSchema, where: string): Series[] {
   return XDP_ACTIONS.map(([name, label, colour]) => {
     const counters: number[] = [];
     let derived = false;
     schema.counters.forEach((counter, index) => {
-      if (counter.kind !== "xdp" || counter.name !== name) return;
+      if (!XDP_KINDS.includes(counter.kind) || counter.name !== name) return;
       if (where && `${counter.node}:${counter.object}` !== where) return;
       counters.push(index);
       derived ||= counter.derived;
     });
-    return { key: name, label, colour, dashed: false, counters, derived };
+    return { key: name, label, colour, dashed: name.startsWith("xdp_generic_"), counters, derived };
   }).filter((series) => series.counters.length > 0);
 }
 
 /** Interfaces that count XDP, in the lab's order. */
 export function xdpPlaces(schema: CounterSchema): string[] {
-  return [...new Set(schema.counters.filter((c) => c.kind === "xdp").map((c) => `${c.node}:${c.object}`))];
+  return [...new Set(schema.counters.filter((c) => XDP_KINDS.includes(c.kind)).map((c) => `${c.node}:${c.object}`))];
 }
 
 /** Two lines per interface in one colour: received, and sent dashed. */

@@ -1,5 +1,6 @@
 // The server's HTML of one step, with its buttons made to work: a block that names a node is typed into that node's
-// terminal, never with Enter; a block that names a file is put into it at the cursor, in the editor.
+// terminal, never with Enter; a block that names a file is put into it at the cursor, in the editor; an interface under
+// the pointer is shown in the topology.
 
 import { memo, useEffect, useRef } from "react";
 import type { Step } from "../../api/types";
@@ -15,8 +16,17 @@ export const StepText = memo(function StepText({ step }: { step: Step }) {
     const root = element.current;
     if (!root) return;
     const onClick = (event: Event) => press(event, session.signals);
+    const onEnter = (event: Event) => endOf(event) && show(endOf(event), session.signals);
+    const onLeave = (event: Event) => endOf(event) && show(null, session.signals);
     root.addEventListener("click", onClick);
-    return () => root.removeEventListener("click", onClick);
+    root.addEventListener("pointerover", onEnter);
+    root.addEventListener("pointerout", onLeave);
+    return () => {
+      root.removeEventListener("click", onClick);
+      root.removeEventListener("pointerover", onEnter);
+      root.removeEventListener("pointerout", onLeave);
+      show(null, session.signals); // the text goes away under a pointer that rests
+    };
   }, [session]);
 
   return (
@@ -28,6 +38,15 @@ export const StepText = memo(function StepText({ step }: { step: Step }) {
     />
   );
 });
+
+/** `node:interface` when the event is about the name of one. */
+function endOf(event: Event): string | null {
+  return (event.target as Element).closest<HTMLElement>("[data-end]")?.dataset.end ?? null;
+}
+
+function show(end: string | null, signals: Signals): void {
+  signals.send({ to: "topology", do: "show", end });
+}
 
 function press(event: Event, signals: Signals): void {
   const button = (event.target as Element).closest(".code-action");

@@ -5,6 +5,7 @@ import "./topology.css";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Attachment, LabLink, LabNode } from "../../api/types";
 import { useLabSession, useSession } from "../context";
+import type { Signals } from "../signals";
 import { type Point, placeNodes, shortRate } from "./layout";
 
 const NODE_WIDTH_PX = 112;
@@ -17,6 +18,7 @@ export function Topology() {
   const nodes = useSession((s) => s.page.lab.nodes);
   const links = useSession((s) => s.page.lab.links);
   const [canvas, size] = useSize<HTMLDivElement>();
+  const shown = useShownEnd(useLabSession().signals);
   const places = useMemo(() => placeNodes(nodes), [nodes]);
   const toPixels = (name: string): Point => {
     const place = places.get(name) ?? { x: 0.5, y: 0.5 };
@@ -37,13 +39,13 @@ export function Topology() {
           <>
             <svg width={size.width} height={size.height} aria-hidden="true">
               {links.map((link) => (
-                <LinkLine key={linkKey(link)} link={link} from={toPixels} />
+                <LinkLine key={linkKey(link)} link={link} from={toPixels} shown={link.ends.includes(shown)} />
               ))}
             </svg>
             {nodes.map((node) => (
               <NodeButton key={node.name} node={node} at={toPixels(node.name)} />
             ))}
-            <Rates links={links} from={toPixels} />
+            <Rates links={links} from={toPixels} shown={shown} />
           </>
         )}
       </div>
@@ -63,12 +65,21 @@ function interfaceOf(end: string): string {
   return end.slice(end.indexOf(":") + 1);
 }
 
-function LinkLine({ link, from }: { link: LabLink; from: (name: string) => Point }) {
+/** The interface whose name the pointer is on in the instructions; "" for none. */
+function useShownEnd(signals: Signals): string {
+  const [end, setEnd] = useState("");
+  useEffect(() => {
+    return signals.receive("topology", (signal) => signal.to === "topology" && setEnd(signal.end ?? ""));
+  }, [signals]);
+  return end;
+}
+
+function LinkLine({ link, from, shown }: { link: LabLink; from: (name: string) => Point; shown: boolean }) {
   const [a, b] = link.ends;
   if (!a || !b) return null;
   const start = from(nodeOf(a));
   const end = from(nodeOf(b));
-  return <line className="link" x1={start.x} y1={start.y} x2={end.x} y2={end.y} />;
+  return <line className={shown ? "link shown" : "link"} x1={start.x} y1={start.y} x2={end.x} y2={end.y} />;
 }
 
 function NodeButton({ node, at }: { node: LabNode; at: Point }) {
@@ -115,7 +126,7 @@ function ProgramTag({ program }: { program: Attachment }) {
 }
 
 /** One label at each end of a link: the interface's name and what it receives. */
-function Rates({ links, from }: { links: readonly LabLink[]; from: (name: string) => Point }) {
+function Rates({ links, from, shown }: { links: readonly LabLink[]; from: (name: string) => Point; shown: string }) {
   const session = useLabSession();
   const elements = useRef(new Map<string, HTMLSpanElement>());
   const ends = links.flatMap((link) => {
@@ -150,7 +161,7 @@ function Rates({ links, from }: { links: readonly LabLink[]; from: (name: string
     return (
       <div
         key={mine}
-        className="link-label"
+        className={mine === shown ? "link-label shown" : "link-label"}
         style={{ transform: `translate(${at.x}px, ${at.y}px) translate(-50%, -50%)` }}
       >
         <span className="mono">{interfaceOf(mine)}</span>
