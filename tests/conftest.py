@@ -22,6 +22,11 @@ REDIS_START_S = 10
 BEFORE = pytest.StashKey[leftovers.Look]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's synchronous interface keeps an event loop running, in which no other can run."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if os.environ.get("NETLAB_CHECK_LEFTOVERS") != "1":
         return
