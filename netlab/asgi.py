@@ -10,11 +10,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netlab.settings")
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
+from netlab.whole_requests import WholeRequests
+
 HTTP_THREADS = 12
 """Every view is synchronous. Under Django's own ASGI handler each request gets a new thread and a new database connection
 and changes threads at every middleware; these threads live on (docs/decisions/0002)."""
 
-http_application = WSGIMiddleware(get_wsgi_application(), workers=HTTP_THREADS)  # type: ignore[arg-type]  # loads the apps
+threads = WSGIMiddleware(get_wsgi_application(), workers=HTTP_THREADS, send_queue_size=0)  # type: ignore[arg-type]  # loads the apps
+"""An unbounded queue of what is to be sent: a thread goes on when it has said everything, whoever reads it when."""
+http_application = WholeRequests(threads)  # type: ignore[arg-type]
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
