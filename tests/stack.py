@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.attendee import Attendee
+from netlab.install.instance import load_instance
+from netlab.install.processes import states
 
 TOP = Path(__file__).resolve().parents[1]
 UP_LIMIT_S = 600
@@ -50,6 +52,11 @@ class Stack:
             raise StackFailed(done.stdout + done.stderr)
         return done.stdout
 
+    def pid(self, process: str) -> int:
+        """Of one of netlab's processes, as supervisord knows it; 0 while it does not run."""
+        instance = load_instance({"NETLAB_INSTANCE": self.instance})
+        return next((int(p["pid"]) for p in states(instance) if p["name"] == process), 0)
+
     def down(self) -> None:
         said = _install("down", self.env, DOWN_LIMIT_S)
         shutil.rmtree(self.state_dir, ignore_errors=True)
@@ -64,9 +71,9 @@ def running(instance: str) -> Stack:
     return _stack(instance, port, {**os.environ, "NETLAB_INSTANCE": instance, "NETLAB_LISTEN_PORT": port})
 
 
-def start(instance: str) -> Stack:
-    """Install what is missing and start; raises StackFailed with what was printed."""
-    settings = {"NETLAB_INSTANCE": instance, "NETLAB_LISTEN_PORT": str(_free_port()), "NETLAB_HOST_NAME": "local"}
+def start(instance: str, **more: str) -> Stack:
+    """Install what is missing and start, with `more` settings; raises StackFailed with what was printed."""
+    settings = {"NETLAB_INSTANCE": instance, "NETLAB_LISTEN_PORT": str(_free_port()), "NETLAB_HOST_NAME": "local", **more}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NETLAB_") or k == "NETLAB_TEST_SESSION"}
     env = {**inherited, **settings}
     said = _install("up", env, UP_LIMIT_S)

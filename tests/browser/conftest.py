@@ -18,17 +18,19 @@ DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "images"
 IMAGES = DOCUMENTS if os.environ.get("SCREENSHOTS") else Path(tempfile.mkdtemp(prefix="netlab-images-"))
 """Where pictures go: `make test ARGS='tests/browser' SCREENSHOTS=1` renews those of the documents."""
 PATIENCE_MS = 15_000
+TWO_LABS_MB = 1024
 
 NewPerson = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Started for these tests; with BROWSER_STACK=<instance> a running one is used and left alone."""
+    """Started for these tests, with room for two labs, so that a third person meets the queue. With
+    BROWSER_STACK=<instance> a running one is used and left alone; start it with the same NETLAB_MEMORY_BUDGET_MB."""
     if instance := os.environ.get("BROWSER_STACK"):
         yield real.running(instance)
         return
-    started = real.start(f"b{secrets.token_hex(3)}")
+    started = real.start(f"b{secrets.token_hex(3)}", NETLAB_MEMORY_BUDGET_MB=str(TWO_LABS_MB))
     yield started
     started.down()
 
@@ -66,5 +68,13 @@ def person(browser: Browser) -> Iterator[NewPerson]:
 
     yield new
     for context in contexts:
+        give_back(context)
         context.close()
     assert not complaints, "the browser's console: " + "\n".join(complaints)
+
+
+def give_back(context: BrowserContext) -> None:
+    """Stop the lab that a test has left running, so that the next one finds room."""
+    token = next((c["value"] for c in context.cookies() if c["name"].endswith("csrftoken")), "")
+    for address in {page.url for page in context.pages if "/labs/" in page.url}:
+        context.request.post(f"{address}stop/", headers={"X-CSRFToken": token, "Referer": address})

@@ -52,7 +52,7 @@ def test_bad_input_keeps_what_was_typed(stack: Stack, person: NewPerson) -> None
     expect(page.get_by_role("textbox", name="Workshop code")).to_have_value("nope-nope")
 
     page.goto(f"{stack.url}/join/{stack.code}/")
-    page.get_by_role("textbox", name="Your name").fill("‮‮")
+    page.get_by_role("textbox", name="Your name").fill("\u202e\u202e")
     page.get_by_role("button", name="Join").click()
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("textbox", name="Your name")).to_be_focused()

@@ -60,7 +60,7 @@ export function Menu(props: {
         aria-expanded={open}
         aria-controls={open ? id : undefined}
         title={props.title}
-        aria-label={typeof props.label === "string" ? undefined : props.title}
+        aria-label={props.title}
         disabled={props.disabled}
         onClick={() => setOpen(!open)}
       >

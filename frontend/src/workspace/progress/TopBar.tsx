@@ -1,7 +1,7 @@
 // The bar above everything: which lab, its state, the connection, the time that is left, and what can be done to all of it.
 
 import "./progress.css";
-import { type ReactNode, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import { api } from "../../api/client";
 import type { RunStateName } from "../../api/types";
 import { isEnded } from "../../live/run_reducer";
@@ -139,9 +139,9 @@ function RunButtons() {
   ];
   return (
     <>
-      <Menu label={"Reset ▾" as ReactNode} title="Reset the lab or one node" items={resets} disabled={!idle} alignEnd />
+      <Menu label="Reset ▾" title="Reset the lab or one node" items={resets} disabled={!idle} alignEnd />
       <Menu
-        label={"⋯" as ReactNode}
+        label="⋯"
         title="More"
         className="icon"
         alignEnd

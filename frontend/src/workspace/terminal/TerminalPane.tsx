@@ -89,6 +89,7 @@ export default function TerminalPane() {
                 id={`tab-${terminal.id}`}
                 aria-selected={terminal === current}
                 aria-controls={`panel-${terminal.id}`}
+                aria-description="Enter to type in it, Control Shift Up to come back"
                 tabIndex={terminal === current ? 0 : -1}
                 onClick={() => {
                   setChosen(terminal.id);
@@ -109,7 +110,7 @@ export default function TerminalPane() {
         />
         <span className="spacer" />
         <span className="muted small key-help">
-          <kbd>Ctrl</kbd>+<kbd>Shift</kbd>+<kbd>↑</kbd> leaves
+          <kbd>Enter</kbd> types, <kbd>Ctrl</kbd>+<kbd>Shift</kbd>+<kbd>↑</kbd> leaves
         </span>
         {current && (
           <button

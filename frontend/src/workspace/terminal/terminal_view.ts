@@ -50,6 +50,8 @@ export class TerminalView {
     this.xterm.unicode.activeVersion = "11"; // as the shell counts columns
     this.xterm.loadAddon(new WebLinksAddon((_event, uri) => window.open(uri, "_blank", "noopener,noreferrer")));
     this.xterm.open(element);
+    // A shell needs the Tab key, so Tab must not lead in here by itself: nobody would get out again. Enter on the tab does.
+    if (this.xterm.textarea) this.xterm.textarea.tabIndex = -1;
     this.xterm.textarea?.setAttribute("aria-label", `${label}. Control Shift Arrow up leaves the terminal.`);
     this.xterm.attachCustomKeyEventHandler((event) => this.key(event, handlers));
     this.fit();
