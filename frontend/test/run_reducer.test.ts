@@ -140,6 +140,14 @@ describe("applyEvent", () => {
     expect(apply(view, { kind: "terminal_closed", terminal: "t1", reason: "x" }).run.terminals).toEqual([]);
   });
 
+  it("says that a node has stopped, what is kept and what to do", () => {
+    const view = apply(fromSnapshot(RUN, null), { kind: "node_stopped", node: "server" });
+    expect(view.notices).toEqual([
+      expect.objectContaining({ tone: "bad", text: expect.stringMatching(/^server has stopped/) }),
+    ]);
+    expect(view.notices[0]?.hint).toMatch(/Reset the node/);
+  });
+
   it("moves the deadline and the place in the queue", () => {
     const view = apply(
       start(),

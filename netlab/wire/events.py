@@ -173,6 +173,13 @@ class NodeReset(EventBase):
     node: str
 
 
+class NodeStopped(EventBase):
+    """A node's first process has ended, and all of the node's others with it. A reset brings the node back."""
+
+    kind: Literal["node_stopped"] = "node_stopped"
+    node: str
+
+
 class StormStopped(EventBase):
     """The storm guard set a link down: it carried `pps` packets a second, `limit_pps` are allowed."""
 
@@ -206,7 +213,7 @@ class Announcement(EventBase):
 
 Event = Annotated[
     RunStateChanged | HostStepStarted | HostStepFinished | CommandFailed | CommandDone | CheckResult | FileChanged
-    | FileSaved | ProgramResult | ProgramsChanged | TerminalOpened | TerminalClosed | NodeReset | StormStopped
+    | FileSaved | ProgramResult | ProgramsChanged | TerminalOpened | TerminalClosed | NodeReset | NodeStopped | StormStopped
     | QueueMoved | TimeChanged | Announcement,
     Field(discriminator="kind"),
 ]

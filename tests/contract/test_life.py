@@ -1,6 +1,8 @@
 """Start, stop, reset: whole or not at all, in visible steps, once each."""
 
 import asyncio
+import os
+import signal
 
 import pytest
 
@@ -13,6 +15,7 @@ from netlab.wire.events import (
     HostStepFinished,
     HostStepStarted,
     NodeReset,
+    NodeStopped,
     RunStateChanged,
     TerminalClosed,
     TerminalOpened,
@@ -195,3 +198,20 @@ async def test_many_at_once_wait_for_their_turn_and_say_so(kit: Kit) -> None:
         await run.is_now(RunState.RUNNING)
     assert len({e.run for e in kit.out.of(HostStepFinished, key="turn")}) == 2
     assert len(kit.runtime.runs()) == len(runs)
+
+
+async def test_a_node_whose_first_process_ends_is_told_and_a_reset_brings_it_back(kit: Kit) -> None:
+    run = await kit.start()
+    await run.prompt(run.terminals[1])
+    live = kit.runtime._actors[run.id].live
+    os.kill(live.nodes_there.places["server"].init_pid, signal.SIGKILL)
+    await kit.out.told(NodeStopped, node="server")
+    await kit.out.told(TerminalClosed, terminal=run.terminals[1])
+    await run.shell(run.terminals[0], "ping -c1 -W1 10.0.0.1 | grep -o '[01] received'", "1 received")
+    before = len(kit.out.events)
+    await run.send(ResetNode, node="server")
+    await kit.out.told(NodeReset, node="server", after=before)
+    await kit.out.told(TerminalOpened, terminal=run.terminals[1], after=before)
+    await run.shell(run.terminals[1], "ping -c1 -W1 10.0.0.1 | grep -o '[01] received'", "1 received")
+    await run.stop()
+    assert [e.node for e in kit.out.of(NodeStopped)] == ["server"], "a reset and a stop end nodes without a word"

@@ -201,12 +201,18 @@ async def test_a_create_that_fails_leaves_nothing(both: Host) -> None:
     await both.build()
 
 
-@pytest.mark.parametrize("rootfs", ["/no/such/tree", "/usr/share"])
-async def test_a_broken_root_file_system_leaves_nothing(rootfs: str, tmp_path: Path) -> None:
-    """Missing: no image can be made. Without an init: the containers do not start."""
-    async with host("sandboxed", tmp_path, Path(rootfs)) as broken:
-        with pytest.raises((FileNotFoundError, ContainerFailed)):
+async def test_a_root_file_system_without_an_init_leaves_nothing(tmp_path: Path) -> None:
+    async with host("sandboxed", tmp_path, Path("/usr/share")) as broken:
+        with pytest.raises(ContainerFailed):
             await broken.build()
+        assert exists(broken.config) == []
+
+
+async def test_a_missing_root_file_system_is_said_in_words(tmp_path: Path) -> None:
+    async with host("sandboxed", tmp_path, Path("/no/such/tree")) as broken:
+        with pytest.raises(NetlabError, match="the root file system of its nodes is missing") as failed:
+            await broken.build()
+        assert failed.value.code is ErrorCode.START_FAILED
         assert exists(broken.config) == []
 
 

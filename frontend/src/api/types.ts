@@ -205,6 +205,7 @@ export type RunEvent = EventBase &
     | { kind: "terminal_opened"; terminal: string; node: string; title: string }
     | { kind: "terminal_closed"; terminal: string; reason: string }
     | { kind: "node_reset"; node: string }
+    | { kind: "node_stopped"; node: string }
     | { kind: "storm_stopped"; node: string; interface: string; pps: number; limit_pps: number }
     | { kind: "queue_moved"; position: number }
     | { kind: "time_changed"; deadline: number }

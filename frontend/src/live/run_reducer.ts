@@ -120,6 +120,13 @@ function reduce(view: RunView, id: string, event: RunEvent): RunView {
       return withRun(view, { terminals: run.terminals.filter((t) => t.id !== event.terminal) });
     case "node_reset":
       return withNotice(view, { id, tone: "info", text: `${event.node} is as new.`, hint: "" });
+    case "node_stopped":
+      return withNotice(view, {
+        id,
+        tone: "bad",
+        text: `${event.node} has stopped: its first process ended, and everything in it.`,
+        hint: "Reset the node to go on; the files in /lab are kept.",
+      });
     case "storm_stopped":
       return withNotice(view, {
         id,

@@ -205,6 +205,7 @@ class RunActor:
         """Let go without ending the run: what is under way is undone and stays pending, shells stay with the holder."""
         self._closing = True
         await attention.pause(self.live)
+        self.live.node_watch.end()
         if self._work is not None:
             self._work.cancel()
         if self._loop is not None:

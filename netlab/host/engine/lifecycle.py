@@ -76,12 +76,14 @@ async def reset_node(live: LiveRun, node: str, command: str) -> None:
         live.mirror.sync()
         kept, offsets = await shells.take_down(live, "the node was reset", node, keep_declared=True)
         await live.parts.sampler.remove_run(live.run)
+        live.node_watch.end(node)
         try:
             async with asyncio.timeout(BUILD_LIMIT_S), Steps(sink) as steps:
                 await live.parts.nodes.reset_node(live.nodes_there, node, steps)
                 steps.keep()
         finally:
             await live.parts.sampler.add_run(live.run, live.nodes_there.lab, live.nodes_there.places)
+        live.node_watch.begin([live.nodes_there.places[node]])
         await shells.open_all(live, kept, offsets, command)
         live.tell(NodeReset, command, node=node)
     finally:
@@ -125,6 +127,7 @@ async def adopt(live: LiveRun, held: dict[str, HeldMaster]) -> bool:
         await fail(live, NetlabError(ErrorCode.RUN_LOST, why=why).body(), None)
         return False
     live.run_nodes = nodes
+    live.node_watch.begin(nodes.places.values())
     live.mirror.open(nodes.lab_dir, _owner(nodes), write=False)
     await live.parts.sampler.add_run(live.run, nodes.lab, nodes.places)
     await shells.adopt(live, held)
@@ -155,6 +158,7 @@ async def _build(live: LiveRun, sink: StepTeller, terminals: list[TerminalState]
 
 async def _running(live: LiveRun, command: str) -> None:
     live.record.state, live.record.tries, live.record.error = RunState.RUNNING, 0, None
+    live.node_watch.begin(live.nodes_there.places.values())
     live.nodes_steady = True
     live.told_attachments, live.told_verdicts = None, {}
     await live.save()
@@ -185,7 +189,8 @@ async def _remove(live: LiveRun) -> None:
 
 
 async def _let_go(live: LiveRun) -> None:
-    """Nothing of the engine's own holds the nodes any more: shells, mirror, sampler."""
+    """Nothing of the engine's own holds the nodes any more: watch, shells, mirror, sampler."""
+    live.node_watch.end()
     for terminal in live.desk.of_run(live.run):
         await shells.hang_up(live, terminal.id)
     live.mirror.close()

@@ -12,11 +12,20 @@ from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import LabSpec
 from netlab.domain.lifecycle import RunState
 from netlab.host.engine.files import FileMirror
+from netlab.host.engine.node_watch import NodeWatch
 from netlab.host.engine.parts import Parts, Teller
 from netlab.host.engine.state import RunRecord
 from netlab.host.engine.terminals import TerminalDesk
 from netlab.host.nodes.api import RunNodes
-from netlab.wire.events import Attachment, CheckVerdict, EventBase, HostStepFinished, HostStepStarted, RunStateChanged
+from netlab.wire.events import (
+    Attachment,
+    CheckVerdict,
+    EventBase,
+    HostStepFinished,
+    HostStepStarted,
+    NodeStopped,
+    RunStateChanged,
+)
 
 STEP_DETAIL_CHARS_MAX = 300
 
@@ -26,6 +35,7 @@ class LiveRun:
         self.parts, self.desk, self.record = parts, desk, record
         self.teller = Teller(record, parts.outlet)
         self.mirror = FileMirror(self.teller, self.save_soon)
+        self.node_watch = NodeWatch(lambda node: self.tell(NodeStopped, node=node))
         self.run_nodes: RunNodes | None = None
         self.nodes_steady = False
         """False while nodes are made or removed: nobody may look at them."""

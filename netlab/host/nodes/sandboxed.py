@@ -8,6 +8,7 @@ import asyncio
 import errno
 import fcntl
 import json
+import logging
 import os
 import socket
 import struct
@@ -36,6 +37,8 @@ from netlab.host.sandbox.bundle import BundleSpec, Confinement
 from netlab.host.sandbox.door import CONTAINER_RUNTIMES
 from netlab.host.steps import Steps
 
+log = logging.getLogger(__name__)
+
 INIT = ("/usr/bin/catatonit", "-P")
 LOGIN_SHELL = ("/bin/bash", "-l")
 CONTAINERS_AT_ONCE = 8
@@ -62,6 +65,7 @@ class SandboxedNodes(NodesBase):
         self._numbers = count(1)
 
     async def create(self, run: str, lab: ResolvedLab, isolation: Isolation, steps: Steps) -> RunNodes:
+        self._check_rootfs()
         names = tuple(node.name for node in lab.nodes)
         steps.undo(f"nodes of {run}", lambda: self.remove(run))
         async with steps.step("namespaces", f"Create {count_of(names, 'isolated node')}"):
@@ -159,6 +163,14 @@ class SandboxedNodes(NodesBase):
         return NewTerminal(master, pid)
 
     # making -------------------------------------------------------------------------------------------------------------
+
+    def _check_rootfs(self) -> None:
+        """Its folder is a cache and may be emptied while netlab runs."""
+        if not self._config.rootfs_dir.is_dir():
+            bug = new_bug_id()
+            log.error("no root file system at %s; `make up` builds it (%s)", self._config.rootfs_dir, bug)
+            why = "the root file system of its nodes is missing on the host; `make up` builds it again"
+            raise NetlabError(ErrorCode.START_FAILED, why=why, id=bug)
 
     def _take_slot(self, run: str) -> int:
         try:
