@@ -12,7 +12,7 @@ help:
 	@echo 'make password      the first sign-in      make logs    follow all logs'
 	@echo 'make test          all tests              make test-fast  without a browser'
 	@echo 'make lint          static checks alone    make lock    resolve the dependencies anew'
-	@echo 'make bench-start   Start to first prompt  make bench-create  create and delete beside ip -batch and Mininet'
+	@echo 'make bench-start   all figures            make bench-create  create and delete beside ip -batch and Mininet'
 
 up down status password logs lint lock:
 	$(RUN) $@

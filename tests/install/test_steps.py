@@ -1,11 +1,12 @@
 """Progress and failures as a person sees them, digests, packages: the parts of the installer that need no installation."""
 
+import importlib.util
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from netlab.install import code_folder, packages, processes, readiness, rootfs
+from netlab.install import checks, code_folder, packages, processes, readiness, rootfs
 from netlab.install.digests import Stamp, digest_files, walk
 from netlab.install.failure import Failed
 from netlab.install.progress import Progress, tail
@@ -122,6 +123,11 @@ def test_a_build_that_was_cut_off_is_removed(tmp_path: Path) -> None:
     subprocess.run(["mount", "--bind", "/proc", partial / "proc"], check=True)
     rootfs.remove_partial(partial)
     assert not partial.exists() and Path("/proc/self").exists()
+
+
+def test_every_bench_is_a_module_that_is_there() -> None:
+    for module in {module for modules in checks.BENCHES.values() for module in modules}:
+        assert importlib.util.find_spec(module), module
 
 
 def test_the_installer_needs_nothing_but_the_standard_library() -> None:
