@@ -84,7 +84,7 @@ def bench(name: str, arguments: Sequence[str]) -> int:
     env = {**os.environ, "PATH": environment.tool_path(), "NETLAB_ROOTFS_DIR": str(tree)}
     if name == "bench-start" and not {"NETLAB_URL", "NETLAB_CODE"} <= env.keys():
         env |= running_netlab()
-    words = [[PYTHON, "-m", module, *arguments] for module in BENCHES[name]]
+    words = [[str(PYTHON), "-m", module, *arguments] for module in BENCHES[name]]
     return max((subprocess.run(argv, cwd=TOP, env=env, check=False).returncode for argv in words), key=abs)
 
 

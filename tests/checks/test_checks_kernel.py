@@ -43,9 +43,15 @@ def context(lab: TwoNodes, **more: Any) -> CheckContext:
     return CheckContext(nodes=lab.nodes, run_nodes=lab.run_nodes, **{**known, **more})
 
 
+SEEN: dict[str, set[bool]] = {}
+"""The verdicts that this file's tests have seen, by the probe's kind."""
+
+
 async def look(lab: TwoNodes, probe: dict[str, Any], **more: Any) -> CheckVerdict:
     check = CheckSpec(id="it", title="It is so", probe=TypeAdapter(Probe).validate_python(probe))
-    return await evaluate(check, context(lab, **more))
+    verdict = await evaluate(check, context(lab, **more))
+    SEEN.setdefault(probe["kind"], set()).add(verdict.passed)
+    return verdict
 
 
 ETH0 = {"node": "client", "interface": "eth0"}
@@ -192,6 +198,20 @@ async def test_open_ports(lab: TwoNodes) -> None:
     assert not (await look(lab, {"kind": "tcp", "node": "client", "to": "10.0.0.2", "port": 5000, "expect": "refused"})).passed
 
 
+async def test_a_classifier(lab: TwoNodes) -> None:
+    source = HEADER + 'SEC("tc") int cls(struct __sk_buff *skb) { return 0; }\n' + LICENSE
+    built = await lab.programs.build(lab.run_nodes, lab.program("tc"), {"tc.c": source}, load=True, mode=None)
+    assert built.outcome == "attached"
+    probe = {"kind": "tc", "node": "server", "interface": "eth0", "direction": "egress"}
+    verdict = await look(lab, {**probe, "program": "cls"})
+    assert verdict.passed and verdict.observed == "a BPF classifier cls on eth0 egress"
+    assert not (await look(lab, {**probe, "program": "other"})).passed
+    assert not (await look(lab, {**probe, "attached": False})).passed
+    assert not (await look(lab, {**probe, "direction": "ingress"})).passed
+    await lab.programs.detach(lab.run_nodes, "server", "eth0", "tc-egress")
+    assert (await look(lab, {**probe, "attached": False})).passed
+
+
 async def test_a_program_and_its_map(lab: TwoNodes) -> None:
     built = await lab.programs.build(lab.run_nodes, lab.program(), {"xdp.c": COUNTING}, load=True, mode="generic")
     assert built.outcome == "attached"
@@ -257,6 +277,9 @@ async def test_a_check_that_cannot_look_is_red_and_says_so(lab: TwoNodes) -> Non
         assert not verdict.passed and verdict.observed.startswith("a check that could not look: "), verdict
 
 
-async def test_every_kind_of_probe_is_answered() -> None:
+async def test_every_kind_of_probe_is_answered_and_was_seen_red_and_green(request: pytest.FixtureRequest) -> None:
     union = get_args(get_args(Probe)[0])
     assert {get_args(member.model_fields["kind"].annotation)[0] for member in union} == set(PROBES)
+    here = [item for item in request.session.items if item.path == request.path]
+    if len(here) > len(CASES):  # this file as a whole, not a part of it that somebody asked for
+        assert {kind: SEEN.get(kind) for kind in PROBES} == {kind: {True, False} for kind in PROBES}

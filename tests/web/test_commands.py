@@ -41,6 +41,14 @@ def test_show_config_shows_every_field_and_no_secret(config: Config, monkeypatch
     assert "[NETLAB_INSTANCE]" in text and f"[{file}]" in text and "[default]" in text
 
 
+def test_show_config_reports_what_is_no_setting(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NETLAB_RUN_MINUTE", "5")
+    call_command("show_config")
+    assert capsys.readouterr().err.splitlines() == ["NETLAB_RUN_MINUTE is no setting; did you mean NETLAB_RUN_MINUTES?"]
+
+
 def test_make_instructor_from_a_file_and_again(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n")

@@ -103,7 +103,7 @@ function ChartWithTable({ series, caption }: { series: Series[]; caption: string
           <tbody>
             {series.map((s, index) => (
               <tr key={s.key}>
-                <th scope="row">
+                <th scope="row" title={s.name}>
                   <span className={`swatch ${s.colour} ${s.dashed ? "dashed" : ""}`} />
                   {s.label}
                   {s.derived && (

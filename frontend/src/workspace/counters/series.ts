@@ -7,6 +7,8 @@ export interface Series {
   /** Stable over schema changes of the same lab. */
   key: string;
   label: string;
+  /** What a lab's checks call it. */
+  name: string;
   /** Design token of its colour. */
   colour: string;
   dashed: boolean;
@@ -38,7 +40,7 @@ export function xdpSeries(schema: CounterSchema, where: string): Series[] {
       counters.push(index);
       derived ||= counter.derived;
     });
-    return { key: name, label, colour, dashed: name.startsWith("xdp_generic_"), counters, derived };
+    return { key: name, label, name, colour, dashed: name.startsWith("xdp_generic_"), counters, derived };
   }).filter((series) => series.counters.length > 0);
 }
 
@@ -59,6 +61,7 @@ export function packetSeries(schema: CounterSchema): Series[] {
     found.push({
       key: `${place} ${direction}`,
       label: `${place} ${direction}`,
+      name: counter.name,
       colour: seriesToken(places.indexOf(place)),
       dashed: direction === "tx",
       counters: [index],

@@ -1,5 +1,9 @@
-"""`manage.py show_config`: every setting with value, unit, source and reason. Secrets are masked. Reads, changes nothing."""
+"""`manage.py show_config`: every setting with value, unit, source and reason, and what is no setting though it looks like one.
 
+Secrets are masked. Reads, changes nothing.
+"""
+
+import difflib
 import os
 from typing import Any
 
@@ -10,6 +14,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from netlab.config import Config
+from netlab.install.instance import NOT_SETTINGS
 
 
 def source_of(name: str, file_values: dict[str, str | None]) -> str:
@@ -20,6 +25,17 @@ def source_of(name: str, file_values: dict[str, str | None]) -> str:
     if any(key.upper() == variable for key in file_values):
         return os.environ["NETLAB_ENV_FILE"]
     return "default"
+
+
+def unknown(file_values: dict[str, str | None]) -> list[str]:
+    """Variables with our prefix that nothing reads, each with the nearest name that is known."""
+    known = [f"NETLAB_{name.upper()}" for name in Config.model_fields]
+    given = {key.upper() for key in [*os.environ, *file_values] if key.upper().startswith("NETLAB_")}
+    lines = []
+    for name in sorted(given - set(known) - NOT_SETTINGS):
+        near = difflib.get_close_matches(name, known, 1)
+        lines.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return lines
 
 
 def shown(value: object) -> str:
@@ -44,3 +60,5 @@ class Command(BaseCommand):
             value = " ".join(part for part in (shown(getattr(config, name)), unit_of(field)) if part)
             self.stdout.write(f"{name} = {value}")
             self.stdout.write(f"    {field.description} [{source_of(name, file_values)}]")
+        for line in unknown(file_values):
+            self.stderr.write(line)
