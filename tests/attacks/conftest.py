@@ -158,7 +158,7 @@ def boxed(confinement: Confinement, state_dir: Path) -> Iterator[Box]:
         nodes = SandboxedNodes(config, worker, confinement)
         runs = [new_run_id(), new_run_id()]
         for run in runs:
-            stack.callback(lambda run=run: runner.run(nodes.remove(run)))
+            stack.callback(lambda run: runner.run(nodes.remove(run)), run)
         attacker = runner.run(_build(nodes, runs[0], lab("a", "b", "10.99.0")))
         victim = runner.run(_build(nodes, runs[1], lab("v", "w", "10.88.0")))
         secret, token = config.run_dir / "secret", secrets.token_hex(16)

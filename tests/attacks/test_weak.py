@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.attacks.attack import Attack
 from tests.attacks.conftest import Box
-from tests.attacks.test_attacks import ATTACKS, Attack
+from tests.attacks.test_attacks import ATTACKS
 
 pytestmark = pytest.mark.kernel
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -48,7 +49,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def sampling(**settings: object) -> AsyncIterator[tuple[Sampler, Heard]]:
+async def sampling(**settings: Any) -> AsyncIterator[tuple[Sampler, Heard]]:
     heard = Heard()
     config = Config(instance="h4", **settings)
     sampler = Sampler(config, heard.tick, heard.history.append, heard.schemas.append, lambda *s: heard.storms.append(s))

@@ -1,12 +1,13 @@
 """Attacks on other processes, on the host's files and devices, on limits, on the terminal, and on one's own privileges."""
 
 from errno import EACCES, EINVAL, EIO, ENOENT, ENOSPC, ENOSYS, ENXIO, EPERM, EROFS, ESRCH
+from typing import Any
 
 from tests.attacks.attack import Attack
 
 GONE = frozenset((ESRCH, EINVAL, EPERM))
 NO_FILE = frozenset((ENOENT, EACCES, EPERM))
-WEAK = {"open_when_weak": True}
+WEAK: dict[str, Any] = {"open_when_weak": True}
 
 DESCRIPTORS = [
     Attack("descriptors", "left open by the runtime", r"""

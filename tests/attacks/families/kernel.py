@@ -1,12 +1,13 @@
 """Attacks on the kernel itself: namespaces, mounts, modules, clocks, rarely used system calls, sysctls, information."""
 
 from errno import EACCES, ENOENT, ENOSYS, EPERM, EROFS
+from typing import Any
 
 from tests.attacks.attack import Attack
 
 READ_ONLY = frozenset((EPERM, EACCES, EROFS, ENOENT))
 NO_CALL = frozenset((EPERM, ENOSYS))
-WEAK = {"open_when_weak": True}
+WEAK: dict[str, Any] = {"open_when_weak": True}
 
 NAMESPACE_FLAGS = {"mount": 0x20000, "user": 0x10000000, "net": 0x40000000, "pid": 0x20000000, "ipc": 0x8000000, "time": 0x80}
 

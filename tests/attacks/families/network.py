@@ -17,13 +17,14 @@ from errno import (
     EPROTONOSUPPORT,
     ESRCH,
 )
+from typing import Any
 
 from tests.attacks.attack import Attack
 
 NO_FAMILY = frozenset((EPERM, EACCES, EAFNOSUPPORT, EPROTONOSUPPORT, ENOSYS))
 NO_ROUTE = frozenset((ENETUNREACH, EHOSTUNREACH))
 NO_ID = frozenset((EPERM, EACCES, EINVAL, ENODEV, ENOENT, ESRCH))
-WEAK = {"open_when_weak": True}
+WEAK: dict[str, Any] = {"open_when_weak": True}
 
 FAMILIES = {
     "vsock": 40, "alg": 38, "tipc": 30, "bluetooth": 31, "can": 29, "key": 15, "rds": 21, "nfc": 39, "qipcrtr": 42, "smc": 43,
