@@ -14,7 +14,6 @@ from netlab.domain.lab import Ability, AttachPoint, Isolation, LabSpec, RuntimeN
 NODE_NEEDS: Mapping[Ability, str] = {
     Ability.USER_NAMESPACES: "its shells run in user namespaces",
     Ability.IDMAPPED_MOUNTS: "its shells share one root file system",
-    Ability.OVERLAY_IN_USERNS: "each node writes to a layer of its own",
     Ability.CGROUP_LIMITS: "its nodes have limits",
 }
 WHOLE_MACHINE: Mapping[Ability, str] = {
@@ -25,6 +24,11 @@ WHOLE_MACHINE: Mapping[Ability, str] = {
     Ability.AF_XDP: "nodes on a shared kernel may not make its kind of map",
 }
 """What a shared kernel may well have, and still gives to no node."""
+
+FIXES: Mapping[Ability, str] = {
+    Ability.BPF_TOKEN: "It needs Linux 6.9 or newer, which Debian 12 has in bookworm-backports: the operator's manual says how.",
+}
+"""Where there is a better answer than 'another kernel'."""
 
 KERNEL_WORDS: Mapping[Isolation, str] = {
     Isolation.PRIVATE: "a kernel of their own",
@@ -117,7 +121,7 @@ def _in_namespaces(lab: LabSpec, isolation: Isolation, abilities: Mapping[str, F
     why = f"its host lacks {ability} ({_said(abilities.get(ability))}), and {reason}"
     if len(missing) > 1:
         why += f"; it lacks {_listed(a for a, _ in missing[1:])} as well"
-    fix = "It needs another kernel; the operator sees all with `python -m netlab.host probe`."
+    fix = FIXES.get(ability, "It needs another kernel; the operator sees all with `python -m netlab.host probe`.")
     return Placement(False, runtime, isolation, why, fix)
 
 

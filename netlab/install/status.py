@@ -89,6 +89,11 @@ def find_problems(
                 f"the host's report is {report.age_s:.0f} s old",
                 f"The agent is slow or stuck: look into {instance.log_dir}/agent.log.",
             )
+        if "bpf_token" in report.missing:
+            yield (
+                f"no lab that loads programs can run: {report.missing['bpf_token']}",
+                "It takes Linux 6.9 or newer: docs/operate.md, 'What the machine needs'.",
+            )
         if report.leftovers:
             shown = ", ".join(report.leftovers[:5])
             yield (

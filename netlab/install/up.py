@@ -1,6 +1,7 @@
 """`make up`: everything from a bare Debian to a running netlab, in numbered steps; what is done already is skipped."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from netlab.install.settings_files import Resolved
 
 STEPS = 12
 MIN_FREE_GB = 3
+TOKENS_SINCE = (6, 9)
+"""BPF tokens: without them nodes work, but no program can be loaded in them. The probe finds out for certain."""
 
 
 def up(instance: Instance) -> int:
@@ -94,6 +97,14 @@ def check_machine(step: Step, instance: Instance) -> None:
     settings_files.check_names(instance)
     release = Path("/etc/debian_version").read_text().strip()
     step.note = f"Debian {release}, Linux {os.uname().release}, {os.cpu_count()} cores, {free_gb:.0f} GB free"
+    if kernel_version(os.uname().release) < TOKENS_SINCE:
+        step.note += f"; labs that load programs need Linux {'.'.join(map(str, TOKENS_SINCE))} (docs/operate.md)"
+
+
+def kernel_version(release: str) -> tuple[int, int]:
+    """(6, 1) of '6.1.0-41-amd64'."""
+    major, minor = re.match(r"(\d+)\.(\d+)", release).groups()  # type: ignore[union-attr]  # every release begins so
+    return int(major), int(minor)
 
 
 def point_current_at(tree: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.install import checks, code_folder, packages, processes, readiness, rootfs
+from netlab.install import checks, code_folder, packages, processes, readiness, rootfs, up
 from netlab.install.digests import Stamp, digest_files, walk
 from netlab.install.failure import Failed
 from netlab.install.progress import Progress, tail
@@ -127,6 +127,10 @@ def test_a_build_that_was_cut_off_is_removed(tmp_path: Path) -> None:
     subprocess.run(["mount", "--bind", "/proc", partial / "proc"], check=True)
     rootfs.remove_partial(partial)
     assert not partial.exists() and Path("/proc/self").exists()
+
+
+def test_a_kernel_s_version_is_compared_as_numbers() -> None:
+    assert up.kernel_version("6.1.0-41-amd64") < up.TOKENS_SINCE <= up.kernel_version("6.12.38+deb12-amd64")
 
 
 def test_every_bench_is_a_module_that_is_there() -> None:

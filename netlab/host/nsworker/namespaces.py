@@ -243,7 +243,7 @@ def _overlay_by_host(spec: SandboxSpec, place: NodeDir) -> None:
 
 
 def _attach_bpffs(fs_fd: int, delegate: dict[str, str], place: NodeDir) -> bool:
-    """False when this kernel knows no delegation (before 6.9); the node then gets no BPF and the broker serves it."""
+    """False when this kernel knows no delegation (before 6.9); the node then gets no BPF at all (docs/decisions/0003)."""
     try:
         for key, value in delegate.items():
             syscalls.fsconfig_string(fs_fd, key, value)

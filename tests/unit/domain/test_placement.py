@@ -37,12 +37,17 @@ def test_a_lab_runs_in_namespaces_where_everything_works(isolation: Isolation) -
 
 
 @pytest.mark.parametrize(
-    "ability", [Ability.USER_NAMESPACES, Ability.IDMAPPED_MOUNTS, Ability.OVERLAY_IN_USERNS, Ability.CGROUP_LIMITS, Ability.VETH]
+    "ability", [Ability.USER_NAMESPACES, Ability.IDMAPPED_MOUNTS, Ability.CGROUP_LIMITS, Ability.VETH]
 )
 def test_shells_and_wires_imply_needs(ability: Ability) -> None:
     placement = can_run(lab(), Isolation.STRANGERS, without(ability))
     assert not placement.ok
     assert ability in placement.why and "EPERM" in placement.why and placement.fix
+
+
+def test_an_overlay_that_the_host_has_to_mount_is_no_obstacle() -> None:
+    """Kernels before 6.6; the nodes' tests try that way."""
+    assert can_run(lab(), Isolation.STRANGERS, without(Ability.OVERLAY_IN_USERNS)).ok
 
 
 @pytest.mark.parametrize(("hook", "mode", "ability"), [
@@ -52,6 +57,11 @@ def test_shells_and_wires_imply_needs(ability: Ability) -> None:
 def test_programs_imply_needs_by_where_they_are_attached(hook: str, mode: str, ability: Ability) -> None:
     assert not can_run(lab(programs=[program(hook, mode)]), Isolation.STRANGERS, without(ability)).ok
     assert can_run(lab(), Isolation.STRANGERS, without(ability)).ok
+
+
+def test_an_old_kernel_s_operator_is_told_which_one_to_install() -> None:
+    placement = can_run(lab(programs=[program("xdp", "native")]), Isolation.STRANGERS, without(Ability.BPF_TOKEN))
+    assert "Linux 6.9" in placement.fix
 
 
 def test_a_generic_program_does_not_need_native_mode() -> None:
