@@ -4,6 +4,9 @@ Its owner may do everything; who teaches the workshop may see its state, stop it
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
@@ -42,6 +45,9 @@ from netlab.wire.commands import BLOB_BYTES_MAX
 router = Router(tags=["runs"])
 HOME_WAIT_S = 30.0
 HOME_LOOK_EVERY_S = 0.1
+HOMES_AT_ONCE = 4
+_packing_now: set[str] = set()
+_packing_lock = Lock()
 
 
 @router.get("/{run}", operation_id="get_run", response={200: RunShape} | ERRORS)
@@ -120,17 +126,33 @@ def detach_program(request: HttpRequest, run: str, body: DetachBody) -> Accepted
 def download_home(request: HttpRequest, run: str, node: Path[NodeName]) -> HttpResponse:
     """Waits until the host has packed it. The tar is what the attendee made: an attachment, never shown by us."""
     found = access_run_for(user_of(request), run)
-    data = _wait_for_blob(do_export_home(found, node))
+    with _packing(found.pk):
+        data = _wait_for_blob(do_export_home(found, node))
     response = HttpResponse(data, content_type="application/gzip")
     response["Content-Disposition"] = f'attachment; filename="{found.lab}-{node}-home.tar.gz"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
+@contextmanager
+def _packing(run: str) -> Iterator[None]:
+    """A place among the few that may wait: each keeps one of the web process's threads until the host has packed."""
+    with _packing_lock:
+        if run in _packing_now or len(_packing_now) >= HOMES_AT_ONCE:
+            busy = "Another home is being packed."
+            raise NetlabError(ErrorCode.BAD_INPUT, what=busy, fix="Try again in a moment.")
+        _packing_now.add(run)
+    try:
+        yield
+    finally:
+        with _packing_lock:
+            _packing_now.discard(run)
+
+
 def _wait_for_blob(command: str) -> bytes:
     give_up = time.monotonic() + HOME_WAIT_S
     while time.monotonic() < give_up:
-        data = streams().blob(command)
+        data = streams().take_blob(command)
         if data is not None:
             return data[:BLOB_BYTES_MAX]
         time.sleep(HOME_LOOK_EVERY_S)

@@ -15,7 +15,7 @@ from netlab.domain.lifecycle import ENDED, RunState, check_move
 from netlab.runs.access import newest_run, unfinished_run
 from netlab.runs.admission import admit, lock_host, queue_position, tell_positions
 from netlab.runs.choices import UNFINISHED_VALUES
-from netlab.runs.files import do_reset_files, do_seed_files
+from netlab.runs.files import do_forget_old_files, do_reset_files, do_seed_files
 from netlab.runs.hosts import budget_of, can_run_here, choose_host, cost_of_run, promised_on
 from netlab.runs.models import CheckState, Run, Terminal
 from netlab.runs.moves import move
@@ -59,6 +59,7 @@ def do_start_run(attendee: Attendee, lab_id: str) -> Run:
             lock_host(host)
             run.save(force_insert=True)
             do_seed_files(run, lab.files, last)
+            do_forget_old_files(run)
             _seed_checks(run, lab.spec, last)
             _seed_terminals(run, lab.spec)
             if queue_position(run) == 1 and cost_of_run(run).fits(promised_on(host), budget_of(report)):

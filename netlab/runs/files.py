@@ -7,6 +7,7 @@ knew. Two changes of the same version: the editor's stays, the shell's is put be
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models.functions import Length
 from django.utils import timezone
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,10 @@ from netlab.wire.commands import FILE_BYTES_MAX, FILES_MAX, DeleteFile, LabFile,
 from netlab.wire.events import Announcement, FileChanged, FileSaved
 
 VERSIONS_KEPT = 50
+HISTORY_CHARS_MAX = 512 * 1024
+"""Of one file: a loop in a shell writes many versions of large files."""
+RUNS_WITH_FILES = 3
+"""Of one attendee and lab: the newest run carries all files on; those of older ones are forgotten when another begins."""
 SHELL_SUFFIX = ".shell"
 _path_adapter: TypeAdapter[str] = TypeAdapter(FilePath)
 
@@ -151,7 +156,7 @@ def _browser_was_faster(file: RunFile, event: FileChanged) -> bool:
 
 def _keep_beside(run: Run, file: RunFile, content: str) -> None:
     """The shell's work becomes a file of its own; the editor's stays, and goes to /lab again."""
-    path = (file.path[: 120 - len(SHELL_SUFFIX)]) + SHELL_SUFFIX
+    path = file.path[: 120 - len(SHELL_SUFFIX)].rstrip("/") + SHELL_SUFFIX
     beside = RunFile.objects.select_for_update().filter(run=run, path=path).first()
     if beside is None or beside.deleted or beside.content != content:
         beside = _store(run, beside, path, content, FileOrigin.SHELL, by_browser=True)
@@ -189,10 +194,28 @@ def _store(
     file.content, file.size, file.origin, file.deleted, file.changed_at = content, len(content.encode()), origin, deleted, now
     file.save()
     RunFileVersion.objects.create(file=file, version=file.version, content=content, origin=origin, deleted=deleted, at=now)
-    file.versions.filter(version__lte=file.version - VERSIONS_KEPT).delete()
+    file.versions.filter(version__lt=_oldest_kept(file)).delete()
     told = origin.value if origin != FileOrigin.STARTER else "reset"
     tell_browsers(FileSaved(path=path, version=file.version, origin=told, deleted=deleted, **about(run)))
     return file
+
+
+def _oldest_kept(file: RunFile) -> int:
+    """The newest version is kept always."""
+    room, oldest = HISTORY_CHARS_MAX, file.version
+    lengths = file.versions.order_by("-version").values_list("version", Length("content"))
+    for version, chars in lengths[:VERSIONS_KEPT]:
+        room -= chars
+        if room < 0:
+            break
+        oldest = min(oldest, version)
+    return oldest
+
+
+def do_forget_old_files(run: Run) -> None:
+    """When a run begins: what the runs before its last ones hold is in none of them newer than in this one."""
+    runs = Run.objects.filter(attendee=run.attendee_id, lab=run.lab).order_by("-created_at", "-id")
+    RunFile.objects.filter(run__in=list(runs.values_list("pk", flat=True)[RUNS_WITH_FILES:])).delete()
 
 
 def _tell_host(run: Run, file: RunFile) -> None:

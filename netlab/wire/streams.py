@@ -14,7 +14,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from netlab.wire.counters import HISTORY_S, CounterSchema
-from netlab.wire.events import Event
+from netlab.wire.events import HIDDEN_FROM_BROWSERS, Event
 from netlab.wire.host_report import HostReport
 from netlab.wire.redis_names import (
     AGENT_GROUP,
@@ -73,8 +73,12 @@ class HostStreams:
 
     def _add_event(self, pipe: Any, event: Event) -> None:
         data = event.model_dump_json()
-        pipe.xadd(self.keys.run_events(event.run), {"e": data}, maxlen=EVENTS_MAX, approximate=True)
+        hidden = event.kind in HIDDEN_FROM_BROWSERS  # a file's whole text: thousands of them are no history for a browser
+        if not hidden:
+            pipe.xadd(self.keys.run_events(event.run), {"e": data}, maxlen=EVENTS_MAX, approximate=True)
         pipe.xadd(self.keys.host_events(self.host), {"e": data}, maxlen=HOST_EVENTS_MAX, approximate=True)
+        if hidden:
+            return
         pipe.publish(self.keys.run_wake(event.run), b"")
         pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
 
@@ -272,9 +276,11 @@ class WebStreams:
                     break
 
     async def ack(self, events: list["HostEvent"]) -> None:
+        """They are in the rows, so Redis forgets them: each may hold a whole file, and only what waits may take room."""
         pipe = self.client.pipeline(transaction=False)
         for event in events:
             pipe.xack(event.key, PROJECTOR_GROUP, event.id)
+            pipe.xdel(event.key, event.id)
         await pipe.execute()
 
 
@@ -315,8 +321,9 @@ class SyncStreams:
         self.publish_event(event)
         self.client.xadd(self.keys.host_events(host), {"e": event.model_dump_json()}, maxlen=HOST_EVENTS_MAX, approximate=True)
 
-    def blob(self, command: str) -> bytes | None:
-        data = self.client.get(self.keys.blob(command))
+    def take_blob(self, command: str) -> bytes | None:
+        """Once: it is megabytes, and whoever asked for it asks again if it does not arrive."""
+        data = self.client.getdel(self.keys.blob(command))
         return data if isinstance(data, bytes) else None
 
     def host_report(self, host: str) -> HostReport | None:

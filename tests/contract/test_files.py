@@ -85,6 +85,25 @@ async def test_what_cannot_be_kept_is_told_with_the_reason(kit: Kit) -> None:
     assert len(kept) == 63, "64 with the starter's"
 
 
+async def test_a_locked_file_does_not_hide_the_others(kit: Kit, caplog: pytest.LogCaptureFixture) -> None:
+    run = await kit.start()
+    lease = '$SIG{IO} = "IGNORE"; open(F, "+>", "/lab/a.c"); fcntl(F, 1024, 1) or die; print "he" . "ld\\n"; sleep 60'
+    await run.shell(run.terminals[0], f"perl -e '$| = 1; {lease}' &", "held")
+    await run.shell(run.terminals[0], "echo 1 > /lab/b.c; echo do''ne", "done")
+    assert (await kit.out.told(FileChanged, path="b.c")).content == "1\n"
+    assert not [record for record in caplog.records if record.exc_info], "no traceback for an attendee's prank"
+
+
+async def test_a_flood_of_changes_is_told_at_a_bounded_rate(kit: Kit) -> None:
+    """One loop in a shell must fill neither Redis nor the database, nor keep the projector from everybody else."""
+    run = await kit.start()
+    loop = 'for (1..6) { for $i (1..50) { open(F, ">", "/lab/x$i.c"); print F "$_\\n" . "z" x 64000 } sleep 1 } print "do" . "ne\\n"'
+    run.type(run.terminals[0], f"perl -e '{loop}'\n")
+    await kit.out.said(run.terminals[0], b"done", within_s=20)
+    told = sum(len(e.content or "") for e in kit.out.of(FileChanged))
+    assert told <= 3 * 50 * 64_010, "two bursts at most; the last state is told when it is paid for"
+
+
 async def test_a_link_swapped_in_does_not_lead_a_write_out_of_the_folder(kit: Kit) -> None:
     run = await kit.start(files={"inc/b.h": "int b;\n", "a.c": "int a;\n"})
     await run.shell(run.terminals[0], "cd /lab; rm -r inc a.c; ln -s /tmp inc; ln -s /etc/hostname a.c; echo do''ne", "done")

@@ -9,7 +9,7 @@ from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lifecycle import RunState
 from netlab.runs.actions import do_reset_run, do_start_run, do_stop_run
 from netlab.runs.choices import FileOrigin
-from netlab.runs.files import VERSIONS_KEPT, do_delete_file, do_write_file
+from netlab.runs.files import HISTORY_CHARS_MAX, RUNS_WITH_FILES, VERSIONS_KEPT, do_delete_file, do_write_file
 from netlab.runs.inside import do_build_program
 from netlab.runs.models import Run, RunFile, RunFileVersion
 from netlab.runs.projection import do_host_event
@@ -207,3 +207,31 @@ def test_a_build_carries_what_was_just_saved(run: Run, path: str, host: FakeHost
     ((*saves, build),) = host.nudges()
     assert isinstance(build, BuildProgram)
     assert [c.file.content for c in saves if isinstance(c, WriteFile)].count("// new") == 1
+
+
+def test_a_loop_in_a_shell_does_not_fill_the_database(run: Run, path: str) -> None:
+    for number in range(VERSIONS_KEPT):
+        shell_saves(run, path, f"{number}\n" + "z" * 60_000, number)
+    kept = history(run, path)
+    assert sum(map(len, kept)) <= HISTORY_CHARS_MAX and kept[-1].startswith(f"{VERSIONS_KEPT - 1}\n")
+    do_write_file(run, path, "small", current(run, path).version)
+    assert len(history(run, path)) > 2
+
+
+def test_starting_and_stopping_again_and_again_does_not_fill_the_database(attendee: Attendee, host: FakeHost) -> None:
+    runs = []
+    for number in range(RUNS_WITH_FILES + 3):
+        again = do_start_run(attendee, LAB)
+        do_write_file(again, "mine.c", f"// {number}", 0 if not runs else current(again, "mine.c").version)
+        do_host_event(RunStateChanged(run=again.pk, generation=1, at=1.0, state=RunState.FAILED))
+        runs.append(again)
+    assert current(runs[-1], "mine.c").content == f"// {len(runs) - 1}"
+    with_files = RunFile.objects.filter(run__attendee=attendee).values_list("run", flat=True).distinct()
+    assert set(with_files) == {r.pk for r in runs[-RUNS_WITH_FILES:]}
+
+
+def test_a_long_path_that_is_changed_on_both_sides_gets_a_name_that_can_be_kept(run: Run) -> None:
+    long = "d" * 113 + "/" + "f.c"
+    do_write_file(run, long, "editor", 0)
+    shell_saves(run, long, "shell", 0)
+    assert current(run, "d" * 113 + ".shell").content == "shell" and current(run, long).content == "editor"

@@ -24,6 +24,13 @@ log = logging.getLogger(__name__)
 
 SETTLE_S = 0.2
 """Between the first sign of a change and the look at it: editors write in several steps, floods cost one look."""
+TOLD_BYTES_PER_S = 256 * 1024
+EVENT_COST_BYTES = 4096
+LOOK_SHARE = 0.05
+"""What one attendee may cost for ever: so much is told upwards, this share of the agent's one thread is looking. Whoever
+changes more, or lays more out to be looked at, is looked at later, never less."""
+BURST_S = 15.0
+"""So long an attendee may be ahead of that: a checkout of all their files at once is told at once."""
 MIRRORED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 """FilePath of netlab.domain.ids: everything else in /lab stays the attendee's own."""
 PATH_CHARS_MAX = 120
@@ -43,6 +50,8 @@ class FileMirror:
         self._suspects: set[str] = set()
         self._look_everywhere = False
         self._timer: asyncio.TimerHandle | None = None
+        self._paid_until = float("-inf")
+        self._told_bytes = 0
         self._told_problems: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
 
@@ -105,7 +114,10 @@ class FileMirror:
         """A file's text as it is now, None when there is no such text file."""
         if self._folder is None:
             return None
-        found = self._folder.read(path, FILE_BYTES_MAX)
+        try:
+            found = self._folder.read(path, FILE_BYTES_MAX)
+        except BlockingIOError:
+            return None
         if found is None or found.data is None:
             return None
         return found.data.decode(errors="replace")
@@ -127,18 +139,30 @@ class FileMirror:
 
     def _look_soon(self) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_later(SETTLE_S, self._settled)
+            self._timer = self._loop.call_later(max(SETTLE_S, self._paid_until - self._loop.time()), self._settled)
 
     def _settled(self) -> None:
         self._timer = None
         if self._inotify is None:
             return
+        began = self._loop.time()
         try:
             self._take_changes()
             self._look()
         except OSError:
             log.exception("looking at the files of %s", self._teller.record.run)
+        self._pay(began)
         self._loop.add_reader(self._inotify.descriptor, self._stirred)
+
+    def _pay(self, began: float) -> None:
+        now = self._loop.time()
+        price_s = (now - began) / LOOK_SHARE + self._told_bytes / TOLD_BYTES_PER_S
+        self._told_bytes = 0
+        self._paid_until = max(self._paid_until, now - BURST_S) + price_s
+
+    def _tell(self, path: str, content: str | None, base: int, problem: str = "") -> None:
+        self._told_bytes += EVENT_COST_BYTES + len(content or "")
+        self._teller.tell(FileChanged, path=path, content=content, base_version=base, problem=problem)
 
     def _take_changes(self) -> None:
         assert self._inotify is not None
@@ -172,7 +196,11 @@ class FileMirror:
         """Tell of one file if it is not what the record says. True when the record has changed."""
         assert self._folder is not None
         known = self._files.get(path)
-        found = self._folder.read(path, FILE_BYTES_MAX)
+        try:
+            found = self._folder.read(path, FILE_BYTES_MAX)
+        except BlockingIOError:  # a lease (fcntl(2), F_SETLEASE): it must not keep the others from being looked at
+            self._tell_problem(path, "a program in the lab has locked it", known)
+            return False
         if found is None or not found.regular:
             return known is not None and self._tell_deleted(path, known)
         text, problem = _as_text(found.data)
@@ -186,18 +214,18 @@ class FileMirror:
             return False
         base = known.version if known else 0
         self._files[path] = FileState(version=base + 1, content=text, guessed=True)
-        self._teller.tell(FileChanged, path=path, content=text, base_version=base)
+        self._tell(path, text, base)
         return True
 
     def _tell_deleted(self, path: str, known: FileState) -> bool:
         del self._files[path]
-        self._teller.tell(FileChanged, path=path, content=None, base_version=known.version)
+        self._tell(path, None, known.version)
         return True
 
     def _tell_problem(self, path: str, problem: str, known: FileState | None) -> None:
         if problem and self._told_problems.get(path) != problem and len(self._told_problems) < FILES_MAX:
             self._told_problems[path] = problem
-            self._teller.tell(FileChanged, path=path, content=None, base_version=known.version if known else 0, problem=problem)
+            self._tell(path, None, known.version if known else 0, problem)
 
 
 def _is_news(known: FileState, version: int) -> bool:
