@@ -1,7 +1,6 @@
 """The instructor's day in Chromium: make a workshop, see people come and go, close it, open it again, send one away."""
 
 import re
-import secrets
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,10 +11,6 @@ from tests.browser.workspace import join_by_code, open_lab, open_step, prompt, s
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(180)]
-
-
-def title() -> str:
-    return f"Packets {secrets.token_hex(3)}"
 
 
 def test_bad_input_keeps_what_was_typed(stack: Stack, person: NewPerson) -> None:
@@ -61,7 +56,7 @@ def test_bad_input_keeps_what_was_typed(stack: Stack, person: NewPerson) -> None
 def test_an_instructor_runs_a_workshop(stack: Stack, person: NewPerson) -> None:
     teacher, ada = person(), person()
     sign_in(teacher, stack)
-    name = title()
+    name = "Packets in the kernel"
     make_workshop(teacher, name)
     code = code_of(teacher)
     expect_refused(ada, stack, code, "No workshop has this code.")  # a draft is nobody's business
@@ -76,6 +71,7 @@ def test_an_instructor_runs_a_workshop(stack: Stack, person: NewPerson) -> None:
     expect(ada.get_by_role("heading", name=name)).to_be_visible()
     resume_link = ada.get_by_role("textbox", name="Your personal link").input_value()
     expect_in_roster(teacher, "Ada", "nothing started", "here")
+    expect(teacher.get_by_text("1 of 5 seats taken")).to_be_visible()
     open_lab(ada)
     start_lab(ada)
     expect_in_roster(teacher, "Ada", "running", "1. Two machines")

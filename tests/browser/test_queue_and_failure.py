@@ -257,3 +257,12 @@ def test_from_joining_to_a_loaded_program_without_a_mouse(stack: Stack, person: 
     expect(page.get_by_role("button", name="Building …")).to_be_visible()
     expect(page.get_by_role("button", name="Build & load")).to_be_visible()
     open_step(page, 2)
+
+
+def test_a_phone_shows_one_column_at_a_time(stack: Stack, person: NewPerson) -> None:
+    page = at_the_lab(stack, person(width=390, height=844), "Joan")
+    columns = page.get_by_role("navigation", name="Columns")
+    for pane, inside in (("Do", "Start the lab"), ("Read", "Next →")):
+        columns.get_by_role("button", name=pane).click()
+        expect(page.get_by_role("button", name=inside)).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the phone"

@@ -23,6 +23,22 @@ function Loading({ what, children }: { what: string; children: ReactNode }) {
   return <Suspense fallback={<p className="pane-empty">Loading {what} …</p>}>{children}</Suspense>;
 }
 
+const PANES = { instructions: "Read", work: "Do", watch: "Watch" };
+
+/** On a narrow screen the columns lie side by side, each as wide as the screen: swiped, or chosen here. */
+function PaneSwitch() {
+  const show = (pane: string) => document.querySelector(`[data-panel-id=${pane}]`)?.scrollIntoView({ inline: "start" });
+  return (
+    <nav className="pane-switch" aria-label="Columns">
+      {Object.entries(PANES).map(([pane, words]) => (
+        <button type="button" key={pane} onClick={() => show(pane)}>
+          {words}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
 export function Workspace() {
   const lab = useSession((s) => s.page.lab.id);
   const state = useSession((s) => s.view?.run.state ?? null);
@@ -77,6 +93,7 @@ export function Workspace() {
           </PanelGroup>
         </Panel>
       </PanelGroup>
+      <PaneSwitch />
       <Notices />
       <div role="status" className="visually-hidden">
         {spoken}

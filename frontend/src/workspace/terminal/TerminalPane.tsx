@@ -2,6 +2,7 @@
 
 import "./terminal.css";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import type { Terminal } from "../../api/types";
 import type { ConnectionState } from "../../live/socket";
 import { Menu } from "../../ui/Menu";
@@ -92,8 +93,8 @@ export default function TerminalPane() {
                 aria-description="Enter to type in it, Control Shift Up to come back"
                 tabIndex={terminal === current ? 0 : -1}
                 onClick={() => {
-                  setChosen(terminal.id);
-                  requestAnimationFrame(() => views.current.get(terminal.id)?.focus());
+                  flushSync(() => setChosen(terminal.id)); // what is typed right after must not be lost
+                  views.current.get(terminal.id)?.focus();
                 }}
               >
                 {titles.get(terminal.id)}
