@@ -1,5 +1,6 @@
 """Documentation is checked as code is: links lead somewhere, every setting and every make target is described."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from netlab.config import Config
+from netlab.install.status import ALL_PROCESSES
 
 TOP = Path(__file__).parents[2]
 PAGES = sorted(
@@ -48,6 +50,25 @@ def test_the_manual_has_the_table_of_settings() -> None:
     words = [sys.executable, "-m", "netlab.install.settings_table"]
     table = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=True)
     assert table.stdout in (TOP / "docs" / "operate.md").read_text(), "run: make docs"
+
+
+def test_the_architecture_names_every_package_process_and_decision() -> None:
+    page = (TOP / "docs" / "architecture.md").read_text()
+    found = [*(TOP / "netlab").glob("*/__init__.py"), *(TOP / "netlab").glob("host/*/__init__.py")]
+    packages = {".".join(path.parent.relative_to(TOP / "netlab").parts) for path in found} - {"host"}
+    table = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    assert not [name for name in packages if f"`{name}`" not in table]
+    assert not [name for name in ALL_PROCESSES if f"`{name}`" not in table]
+    assert not [path.name for path in (TOP / "docs" / "decisions").glob("*.md") if f"decisions/{path.name}" not in page]
+
+
+def test_the_architecture_names_every_rest_operation_with_its_route() -> None:
+    page = (TOP / "docs" / "architecture.md").read_text()
+    document = json.loads((TOP / "frontend" / "src" / "api" / "openapi.json").read_text())
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            row = f"| `{operation['operationId']}` | {method.upper()} {path.removeprefix('/api/v1')}"
+            assert re.search(rf"^{re.escape(row)}( |$)", page, re.MULTILINE), row
 
 
 def test_every_make_target_is_in_the_manual() -> None:
