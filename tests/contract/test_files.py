@@ -97,7 +97,7 @@ async def test_a_locked_file_does_not_hide_the_others(kit: Kit, caplog: pytest.L
 async def test_a_flood_of_changes_is_told_at_a_bounded_rate(kit: Kit) -> None:
     """One loop in a shell must fill neither Redis nor the database, nor keep the projector from everybody else."""
     run = await kit.start()
-    loop = 'for (1..6) { for $i (1..50) { open(F, ">", "/lab/x$i.c"); print F "$_\\n" . "z" x 64000 } sleep 1 } print "do" . "ne\\n"'
+    loop = 'for (1..6) { for $i (1..50) { open(F, ">", "/lab/x$i.c"); print F $_ . "z" x 64000 } sleep 1 } print "do" . "ne\\n"'
     run.type(run.terminals[0], f"perl -e '{loop}'\n")
     await kit.out.said(run.terminals[0], b"done", within_s=20)
     told = sum(len(e.content or "") for e in kit.out.of(FileChanged))

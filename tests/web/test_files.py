@@ -219,7 +219,7 @@ def test_a_loop_in_a_shell_does_not_fill_the_database(run: Run, path: str) -> No
 
 
 def test_starting_and_stopping_again_and_again_does_not_fill_the_database(attendee: Attendee, host: FakeHost) -> None:
-    runs = []
+    runs: list[Run] = []
     for number in range(RUNS_WITH_FILES + 3):
         again = do_start_run(attendee, LAB)
         do_write_file(again, "mine.c", f"// {number}", 0 if not runs else current(again, "mine.c").version)
