@@ -61,20 +61,20 @@ class Hierarchies:
         return pids - {0}
 
     async def remove(self, path: str) -> None:
-        """End all processes in the group and below, then remove the groups. Idempotent. Raises CgroupBusy."""
-        if not self.folders(path):
-            return
+        """End all processes in the group and below, and remove the groups. Idempotent. Raises CgroupBusy.
+
+        One loop for both: a container runtime that was itself killed may leave a child that joins the group late.
+        """
         deadline = time.monotonic() + GONE_WAIT_S
         pause = POLL_S
-        while pids := self._kill(path):
+        while self.folders(path):
+            pids = self._kill(path)
+            if not pids and self._remove_folders(path):
+                return
             if time.monotonic() > deadline:
-                raise CgroupBusy(f"{path}: {len(pids)} processes do not go")
+                raise CgroupBusy(f"{path}: " + (f"{len(pids)} processes do not go" if pids else "cannot be removed"))
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, POLL_MAX_S)
-        while not self._remove_folders(path):
-            if time.monotonic() > deadline:
-                raise CgroupBusy(f"{path}: cannot be removed")
-            await asyncio.sleep(pause)
 
     def kill_session(self, path: str, member: int) -> None:
         """Those processes of the group that are in the member's session, itself included."""
