@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab.host.kernel import bpf
 from netlab.host.sandbox.bundle import DEVPTS_MAX, FILES_HARD, PIDS_MAX, SHM_MB
 from tests.attacks.conftest import Box
 
@@ -174,6 +175,20 @@ def test_bpf_maps_are_charged_to_the_node(box: Box) -> None:
     done = box.execute("a", ["/usr/bin/perl", "-e", _MANY_MAPS], timeout_s=20)
     count = int((done.stdout.split() or [b"0"])[-1])
     assert 0 < count * 16 <= 256
+
+
+def test_a_bpf_file_system_full_of_links_costs_the_agent_nothing(box: Box) -> None:
+    """The agent looks for names of pins there about once a second."""
+    bpffs = box.attacker.places["a"].bpffs
+    assert bpffs
+    made = box.execute("a", ["/usr/bin/perl", "-e", r"""
+        my $n = 0; while ($n < 20000) { symlink("x", "/sys/fs/bpf/l$n") or last; $n++ } print $n"""], timeout_s=20)
+    assert int(made.stdout) > 10_000
+    began = time.process_time()
+    bpf.read_pins(bpffs)
+    spent_s = time.process_time() - began
+    box.sh("a", "find /sys/fs/bpf -type l -delete", timeout_s=20)
+    assert spent_s < 0.05
 
 
 _MANY_MAPS = r"""

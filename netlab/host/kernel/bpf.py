@@ -9,9 +9,10 @@ import os
 import platform
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 _SYSCALL = {"x86_64": 321, "aarch64": 280}[platform.machine()]
@@ -125,21 +126,31 @@ def read_pins(bpffs: Path) -> Pins:
     The files are an attendee's: no symbolic link is followed, also none that appears meanwhile.
     """
     pins = Pins({}, {})
-    seen = 0
-    for _, _, names, folder in os.fwalk(bpffs, follow_symlinks=False):
-        for name in names:
-            try:
-                pinned = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
-            except OSError:  # removed in the meantime
-                continue
-            try:
-                _note_pin(pinned, name, pins)
-            finally:
-                os.close(pinned)
-        seen += len(names) + 1
-        if seen > PINS_MAX:
-            break
+    room = PINS_MAX
+    waiting: list[int] = []
+    with suppress(FileNotFoundError):  # the node is just being reset
+        waiting.append(os.open(bpffs, os.O_RDONLY | os.O_DIRECTORY))
+    while waiting:
+        with _closing(waiting.pop(0)) as folder:
+            with os.scandir(folder) as found:
+                entries = list(islice(found, room))  # never a listing of all: a link costs an attendee a kilobyte
+            room -= len(entries)
+            for entry in entries:
+                with suppress(OSError):  # removed in the meantime, or something else by now
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder))
+                        continue
+                    with _closing(os.open(entry.name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)) as pinned:
+                        _note_pin(pinned, entry.name, pins)
     return pins
+
+
+@contextmanager
+def _closing(fd: int) -> Iterator[int]:
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _note_pin(pinned: int, name: str, pins: Pins) -> None:
