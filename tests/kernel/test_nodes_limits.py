@@ -8,9 +8,12 @@ import pytest
 from netlab.domain.lab import Isolation
 from netlab.host.kernel.cgroups import Hierarchies
 from netlab.host.nodes.api import ExecResult, RunNodes
+from netlab.host.sandbox import delegation
 from tests.kernel.kit import Host
 
 pytestmark = pytest.mark.kernel
+
+CAP_BPF = 39
 
 BUILD = "clang -O2 -g -target bpf -I/usr/include/$(uname -m)-linux-gnu -c p.c -o p.o"
 PROGRAM = """
@@ -109,3 +112,15 @@ async def test_maps_are_charged_to_the_node(sandboxed: Host) -> None:
     assert (await sh(sandboxed, made, "client", BUILD)).exit_code == 0
     done = await sh(sandboxed, made, "client", "ip link set dev eth0 xdp obj p.o sec xdp")
     assert done.exit_code != 0 and b"Cannot allocate memory" in done.stderr
+
+
+async def test_a_kernel_without_tokens_gives_no_bpf_at_all(sandboxed: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before Linux 6.9: the kernel refuses to make a BPF file system that delegates."""
+    monkeypatch.setattr(delegation, "options", lambda isolation: {"delegate_cmds": "no_such_command"})
+    made = await sandboxed.build()
+    assert [place.bpffs for place in made.places.values()] == [None, None]
+    assert (await sh(sandboxed, made, "client", "ping -c1 -W1 10.0.0.2")).exit_code == 0
+    status = (await sh(sandboxed, made, "client", "grep CapBnd /proc/self/status")).stdout.split()[1]
+    assert not int(status, 16) >> CAP_BPF & 1
+    denied = await sh(sandboxed, made, "client", "bpftool map create /sys/fs/bpf/m type array key 4 value 4 entries 1 name m")
+    assert denied.exit_code != 0 and b"Operation not permitted" in denied.stdout + denied.stderr

@@ -122,6 +122,22 @@ async def test_a_login_shell_greets_in_the_lab_folder(sandboxed: Host) -> None:
     typist.close()
 
 
+async def test_a_login_shell_has_colours_and_completion(sandboxed: Host) -> None:
+    made = await sandboxed.build()
+    terminal = await sandboxed.nodes.open_terminal(made, "server", 24, 80)
+    typist = Typist(terminal)
+    assert "\x1b[1;32mserver\x1b[0m" in await typist.see("# "), "a prompt in colours"
+    typist.type("ls -d /usr\n")
+    assert "\x1b[01;34m/usr" in await typist.see("/usr\x1b[0m")
+    typist.type("ip nei\t")
+    await typist.see("ghbo")  # neighbour or neighbor: as far as they agree
+    typist.type("\x03")
+    await typist.see("# ")
+    typist.type("cat /etc/hostn\t")
+    await typist.see("cat /etc/hostname ")
+    typist.close()
+
+
 async def test_size_is_given_and_changed(typist: Typist) -> None:
     typist.type("stty size\n")
     assert "31 101" in await typist.see("31 101\r\n")
