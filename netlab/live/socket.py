@@ -4,13 +4,14 @@ A subclass answers `admit` (raise NetlabError to refuse), `hello` and the later 
 in one JSON error and a close code; a bug ends in a traceback in the log and an id for the person.
 
     4400 message not understood   4401 not signed in   4404 no such thing for you   4408 too slow (resume)
-    4410 access ended             1011 a bug           1013 Redis is away (try again)
+    4410 access ended             1011 a bug           1013 Redis is away, or too many sockets (try again)
 """
 
 import asyncio
 import contextlib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from redis.exceptions import RedisError
 from netlab.accounts.models import User
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_bug_id
+from netlab.live.bucket import Bucket
 from netlab.live.control import control
 
 BAD_MESSAGE = 4400
@@ -40,6 +42,11 @@ TRY_AGAIN = 1013
 
 CHECK_EVERY_S = 60.0
 TEXT_BYTES_MAX = 4096
+TEXTS_PER_S = 400
+TEXTS_BURST = 800
+"""A terminal in full flow is acknowledged about a hundred times a second. Faster: this socket is read on later."""
+SOCKETS_PER_PERSON = 120
+"""In one web process: several tabs of a lab with all its terminals."""
 REASON_BYTES_MAX = 120
 """A close frame holds 125 bytes, two of them the code (RFC 6455, 5.5)."""
 
@@ -75,6 +82,8 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         self.user: User | None = None
         self.greeted = False
         self.closing = False
+        self._texts = Bucket(TEXTS_PER_S, TEXTS_BURST)
+        self._counted = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- for subclasses
@@ -123,6 +132,10 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
             await self.refuse(NOT_SIGNED_IN, NetlabError(ErrorCode.NOT_SIGNED_IN))
             return
         self.user = user
+        if not self._took_place(user.pk):
+            what, fix = f"{SOCKETS_PER_PERSON} connections of yours are open.", "Close pages that you do not need."
+            await self.refuse(TRY_AGAIN, NetlabError(ErrorCode.BAD_INPUT, what=what, fix=fix))
+            return
         await self.admit()
         self.groups = [session_group(self.scope["session"].session_key or ""), user_group(user.pk), *self.more_groups()]
         for name in self.groups:
@@ -131,6 +144,18 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         if self.HELLO_WITHIN_S is not None:
             self.spawn(self._say_hello_in_time(self.HELLO_WITHIN_S))
         self.spawn(self._keep_checking())
+
+    def _took_place(self, user_id: int) -> bool:
+        self._counted = _sockets_of[user_id] < SOCKETS_PER_PERSON
+        _sockets_of[user_id] += self._counted
+        return self._counted
+
+    def _give_place_back(self) -> None:
+        if self._counted and self.user is not None:
+            self._counted = False
+            _sockets_of[self.user.pk] -= 1
+            if not _sockets_of[self.user.pk]:
+                del _sockets_of[self.user.pk]
 
     def more_groups(self) -> list[str]:
         """Channel layer groups beside those of the session and the person."""
@@ -172,6 +197,7 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
                 raise NetlabError(ErrorCode.BAD_MESSAGE, what="the first message must be a hello.")
             await self.take_bytes(data)
             return
+        await asyncio.sleep(self._texts.wait_for(1))
         message = self._parse(text or "")
         if (message.type == "hello") == self.greeted:
             raise NetlabError(ErrorCode.BAD_MESSAGE, what="the first message, and only that, must be a hello.")
@@ -231,6 +257,7 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
 
     async def disconnect(self, code: int) -> None:
         self.closing = True
+        self._give_place_back()
         await self._leave_once()
         for name in self.groups:
             control().leave(name, self)
@@ -273,6 +300,9 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
             bug = new_bug_id()
             log.exception("socket_failed", bug=bug, path=self.scope["path"])
             await self.refuse(BUG, NetlabError(ErrorCode.BUG, id=bug))
+
+
+_sockets_of: Counter[int] = Counter()
 
 
 async def _nothing() -> None:

@@ -26,6 +26,8 @@ INPUT_BYTES_PER_S = 128 * 1024
 INPUT_BURST_BYTES = 512 * 1024
 INPUT_MESSAGE_COST_BYTES = 256
 """Each message costs so much beside its bytes: a flood of single bytes is a flood too."""
+RESIZE_COST_BYTES = 4096
+"""Each is told to the host and moves the shell to draw its screen anew; a window that is dragged sends a few dozen."""
 DRAIN_WITHIN_S = 3.0
 """How long a closed terminal's last output waits for a browser that does not draw."""
 
@@ -107,6 +109,7 @@ class TerminalSocket(GuardedSocket):
     async def take(self, message: Ack | Resize) -> None:
         assert self.seen is not None
         if isinstance(message, Resize):
+            await asyncio.sleep(self.input_budget.wait_for(RESIZE_COST_BYTES))
             await self._to_host(TerminalResize(run=self.seen.run, terminal=self.seen.id, rows=message.rows, cols=message.cols))
             return
         try:

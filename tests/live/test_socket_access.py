@@ -173,3 +173,17 @@ async def test_instructors_hear_that_the_roster_has_changed(web: Web, run: Run, 
     assert await browser.quiet(0.5)  # the others wait for their second
     assert await browser.next(2) == {"type": "roster"}
     assert await browser.quiet(1.2)
+
+
+async def test_one_person_cannot_hold_any_number_of_sockets(web: Web, run: Run, attendee: Attendee, monkeypatch: Any) -> None:
+    monkeypatch.setattr("netlab.live.socket.SOCKETS_PER_PERSON", 2)
+    first = await web.run_socket(attendee.user, run)
+    await first.until("snapshot")
+    second = await web.run_socket(attendee.user, run)
+    await second.until("snapshot")
+    third = await web.run_socket(attendee.user, run)
+    code, error = await third.close_code()
+    assert (code, error["code"]) == (1013, "bad_input")
+    await first.socket.close()
+    again = await web.run_socket(attendee.user, run)
+    assert (await again.until("snapshot"))["type"] == "snapshot"

@@ -159,6 +159,15 @@ async def test_a_flood_of_input_is_slowed_down(web: Web, run: Run, voice: Voice,
     browser.socket.transport.abort()
 
 
+async def test_a_flood_of_resizes_is_slowed_down(web: Web, run: Run, voice: Voice, terminal: str, attendee: Attendee) -> None:
+    browser = await web.terminal(attendee.user, run, terminal)
+    await browser.next()
+    for _ in range(300):
+        await browser.say(type="resize", rows=24, cols=80)
+    heard = await voice.heard(1.5, count=1000)
+    assert 100 < len(heard) < 250  # the burst and a second and a half, not all that came
+
+
 async def test_the_end_of_a_terminal(web: Web, run: Run, voice: Voice, terminal: str, attendee: Attendee) -> None:
     browser = await web.terminal(attendee.user, run, terminal)
     await browser.until("start")
