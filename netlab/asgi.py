@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netlab.settings")
 
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from netlab.whole_requests import WholeRequests
@@ -18,7 +19,7 @@ and changes threads at every middleware; these threads live on (docs/decisions/0
 
 threads = WSGIMiddleware(get_wsgi_application(), workers=HTTP_THREADS, send_queue_size=0)  # type: ignore[arg-type]  # loads the apps
 """An unbounded queue of what is to be sent: a thread goes on when it has said everything, whoever reads it when."""
-http_application = WholeRequests(threads)  # type: ignore[arg-type]
+http_application = WholeRequests(threads, settings.SESSION_COOKIE_NAME)  # type: ignore[arg-type]
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

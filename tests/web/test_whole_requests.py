@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from netlab.asgi import HTTP_THREADS, application
-from netlab.whole_requests import BODY_BYTES_MAX, WholeRequests
+from netlab.whole_requests import BODY_BYTES_MAX, REQUESTS_BURST, WholeRequests
 
 HOST = (b"host", b"127.0.0.1:8443")
 CSRF = (b"cookie", settings.CSRF_COOKIE_NAME.encode() + b"=" + b"a" * 32)
@@ -102,6 +102,40 @@ async def test_an_answer_that_is_not_taken_is_dropped() -> None:
 
     await asyncio.wait_for(WholeRequests(talkative, taken_within_s=0.05)(scope("GET", "/"), whole, full), 2)
     assert asked == 1
+
+
+async def test_one_session_is_slowed_down_and_nobody_else_is() -> None:
+    answered: list[bytes] = []
+
+    async def at_once(scope: Any, receive: Any, send: Any) -> None:
+        answered.append(scope["headers"][-1][1])
+
+    door = WholeRequests(at_once, "sid")
+    flood = [
+        asyncio.ensure_future(door(scope("GET", "/", (b"cookie", b"a=1; sid=mallory")), whole, _nobody))
+        for _ in range(REQUESTS_BURST + 100)
+    ]
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(door(scope("GET", "/", (b"cookie", b"sid=alice")), whole, _nobody), 1)
+    await asyncio.wait_for(door(scope("GET", "/"), whole, _nobody), 1)
+    assert answered.count(b"sid=alice") == 1
+    assert REQUESTS_BURST <= answered.count(b"a=1; sid=mallory") < REQUESTS_BURST + 50
+    await end(flood)
+
+
+async def test_who_floods_on_is_refused_and_gets_on_later() -> None:
+    said: list[int] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message.get("status", 0))
+
+    door = WholeRequests(_never, "sid")
+    flood = [
+        asyncio.ensure_future(door(scope("GET", "/", (b"cookie", b"sid=m")), silence, send)) for _ in range(REQUESTS_BURST * 4)
+    ]
+    await asyncio.sleep(0.1)
+    assert 429 in said
+    await end(flood)
 
 
 async def _nobody(message: dict[str, Any]) -> None:
