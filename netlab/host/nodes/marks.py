@@ -45,6 +45,11 @@ def cgroup_of(instance: str, run: str = "", node: str = "") -> str:
     return "/".join(part for part in ("netlab", instance, run, node) if part)
 
 
+def starters_of(instance: str, run: str) -> str:
+    """The group of the container runtimes that work for a run. A dot: no node is called so."""
+    return f"{cgroup_of(instance, run)}/.starters"
+
+
 @dataclass(frozen=True)
 class Found:
     """What there is of this instance, as (run, name) by kind."""

@@ -74,14 +74,14 @@ class SandboxedNodes(NodesBase):
             place = await self._make_run(mark)
             mark = replace(mark, bpf_nodes=tuple(await self._make_sandboxes(mark, names)))
         nodes = RunNodes(run, lab, place.lab)
-        starting = asyncio.gather(*(self._start(mark, lab, name) for name in names))
+        starting = [asyncio.ensure_future(self._start(mark, lab, name)) for name in names]
         try:
             async with steps.step("wires", f"Connect {count_of(lab.links, 'link')}, set addresses"):
                 await self._connect(run, lab)
             async with steps.step("containers", f"Start {count_of(names, 'container')}"):
-                pids = await starting
+                pids = await asyncio.gather(*starting)
         except BaseException:
-            await _cancelled(starting)
+            await _cancelled(*starting)  # each: a gather is over when the first of them is
             raise
         nodes.places = {name: self._node_place(mark, name, pid) for name, pid in zip(names, pids, strict=True)}
         replace(mark, complete=True).write(place)
@@ -133,7 +133,7 @@ class SandboxedNodes(NodesBase):
         command = self._containers.execute(container, process, pid_file, detach=background)
         try:
             return await running.run(
-                lambda stdio: self._spawn(command, stdio), stdin=stdin, timeout_s=timeout_s, output_limit=output_limit,
+                lambda stdio: self._spawn(nodes.run, command, stdio), stdin=stdin, timeout_s=timeout_s, output_limit=output_limit,
                 on_timeout=lambda: self._kill_session(nodes.run, node, pid_file),
             )
         finally:
@@ -153,7 +153,7 @@ class SandboxedNodes(NodesBase):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as listener:
                 listener.bind(str(console))
                 listener.listen(1)
-                master = await self._await_master(listener, command)
+                master = await self._await_master(nodes.run, listener, command)
             pid = int(pid_file.read_text())
         finally:
             for path in (console, file, pid_file):
@@ -210,7 +210,7 @@ class SandboxedNodes(NodesBase):
         command = self._containers.run(self._containers.container_id(mark.run, name), node.path, pid_file)
         async with self._starting:
             done = await running.run(
-                lambda stdio: self._spawn(command, stdio), stdin=b"", timeout_s=CONTAINER_START_S, output_limit=CONTROL_BYTES,
+                lambda stdio: self._spawn(mark.run, command, stdio), stdin=b"", timeout_s=CONTAINER_START_S, output_limit=CONTROL_BYTES,
                 await_output=False,
             )
         if done.exit_code != 0:
@@ -229,8 +229,10 @@ class SandboxedNodes(NodesBase):
             confinement=self._confinement,
         )
 
-    async def _spawn(self, command: list[str], stdio: list[int]) -> Child:
-        return await self._worker.spawn(command, stdio, base=str(self._base), view=self._containers.is_crun)
+    async def _spawn(self, run: str, command: list[str], stdio: list[int]) -> Child:
+        """In a group of the run: a runtime forks and detaches, and removing the run must end all of it."""
+        group = self._hierarchies.bookkeeping_root / marks.starters_of(self._instance, run)
+        return await self._worker.spawn(command, stdio, base=str(self._base), view=self._containers.is_crun, cgroup=str(group))
 
     def _node_place(self, mark: Mark, name: str, pid: int) -> NodePlace:
         node = RunDir(self._base, mark.run).node(name)
@@ -249,11 +251,11 @@ class SandboxedNodes(NodesBase):
         """A short path: a unix socket's has at most 107 bytes."""
         return RunDir(self._base, run).path / f".{what}{os.getpid()}-{next(self._numbers)}"
 
-    async def _await_master(self, listener: socket.socket, command: list[str]) -> int:
+    async def _await_master(self, run: str, listener: socket.socket, command: list[str]) -> int:
         loop = asyncio.get_running_loop()
         accepting = asyncio.ensure_future(loop.sock_accept(listener))
         starting = asyncio.ensure_future(running.run(
-            lambda stdio: self._spawn(command, stdio), stdin=b"", timeout_s=TERMINAL_START_S, output_limit=CONTROL_BYTES,
+            lambda stdio: self._spawn(run, command, stdio), stdin=b"", timeout_s=TERMINAL_START_S, output_limit=CONTROL_BYTES,
             await_output=False,
         ))
         master = -1
@@ -313,10 +315,11 @@ def _last_words(master: int) -> str:
     return ""
 
 
-async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:
-    """Cancel and wait until they have cleaned up behind themselves."""
+async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel and wait until they have cleaned up behind themselves; a second cancel would cut that short."""
     for task in tasks:
-        task.cancel()
+        if not task.cancelling():
+            task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -50,10 +50,10 @@ class Child:
         """Its exit code, negative for a signal. Raises WorkerDied."""
         return await asyncio.shield(self._ended)
 
-    async def kill(self, *, session: bool = True) -> None:
-        """With all of its process group, and wait until it is gone."""
+    async def kill(self, *, family: bool = True) -> None:
+        """With all of its descendants, and wait until it is gone."""
         if not self._ended.done():
-            whom = "session" if session else "process"
+            whom = "family" if family else "process"
             await self._worker.call("kill", pid=self.pid, signal=int(signal.SIGKILL), whom=whom)
             await asyncio.wait({self._ended})
 

@@ -165,12 +165,39 @@ def spec_from(message: dict[str, Any]) -> SpawnSpec:
     )
 
 
-Signalled = Literal["process", "session"]
+Signalled = Literal["process", "family"]
 
 
 def send_signal(pid: int, number: int, whom: Signalled) -> None:
-    with suppress(ProcessLookupError):
-        if whom == "session":
+    """`family`: with its process group and all descendants: a detaching crun goes on in a session of its own."""
+    members = _stopped_family(pid) if whom == "family" else [pid]
+    if whom == "family":
+        with suppress(ProcessLookupError):
             os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
+    for member in members:
+        with suppress(ProcessLookupError):
+            os.kill(member, number)
+    for member in members:
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGCONT)
+
+
+def _stopped_family(pid: int) -> list[int]:
+    """The process and its descendants, stopped one after the other so that none forks unseen."""
+    family: list[int] = []
+    found = [pid]
+    while found:
+        for member in found:
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGSTOP)
+        family += found
+        found = [child for member in family for child in _children(member) if child not in family]
+    return family
+
+
+def _children(pid: int) -> list[int]:
+    """Of its only thread: container runtimes fork from their first (proc_pid_children(5), CONFIG_PROC_CHILDREN)."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:  # it has ended
+        return []
