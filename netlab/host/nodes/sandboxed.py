@@ -210,8 +210,8 @@ class SandboxedNodes(NodesBase):
         command = self._containers.run(self._containers.container_id(mark.run, name), node.path, pid_file)
         async with self._starting:
             done = await running.run(
-                lambda stdio: self._spawn(mark.run, command, stdio), stdin=b"", timeout_s=CONTAINER_START_S, output_limit=CONTROL_BYTES,
-                await_output=False,
+                lambda stdio: self._spawn(mark.run, command, stdio), stdin=b"", timeout_s=CONTAINER_START_S,
+                output_limit=CONTROL_BYTES, await_output=False,
             )
         if done.exit_code != 0:
             raise ContainerFailed(f"container of {name}: {_said(done)}")
