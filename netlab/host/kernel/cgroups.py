@@ -25,7 +25,7 @@ class CgroupBusy(Exception):
 
 @dataclass(frozen=True)
 class Hierarchies:
-    """The roots of all hierarchies: one with v2, one a controller with v1 and hybrids."""
+    """The roots of all hierarchies: one with v2, one a controller with v1, both with a hybrid (runc uses its v2 side too)."""
 
     roots: tuple[Path, ...]
     v2: bool
@@ -35,7 +35,7 @@ class Hierarchies:
         found = [line.split()[:3] for line in MOUNTS.read_text().splitlines()]
         v1 = tuple(Path(where) for _, where, kind in found if kind == "cgroup")
         v2 = tuple(Path(where) for _, where, kind in found if kind == "cgroup2")
-        return cls(roots=v1, v2=False) if v1 else cls(roots=v2[:1], v2=True)
+        return cls(roots=v1 + v2[:1], v2=False) if v1 else cls(roots=v2[:1], v2=True)
 
     @property
     def bookkeeping_root(self) -> Path:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import ProgramSpec
 from netlab.host.kernel.process import ProcessFailed
-from netlab.host.programs.build_sandbox import BUILD_LIMIT_S, EXIT_TIMED_OUT, OBJECT_BYTES_MAX, BuildSandbox
+from netlab.host.programs import build_sandbox
+from netlab.host.programs.build_sandbox import EXIT_TIMED_OUT, OBJECT_BYTES_MAX, BuildSandbox
 from netlab.host.programs.diagnostics import parse_clang
 from netlab.wire.events import Diagnostic
 
@@ -42,8 +43,10 @@ async def build(sandbox: BuildSandbox, program: ProgramSpec, files: Mapping[str,
     argv = ["/usr/bin/clang", *CFLAGS, *_OUTPUT_FLAGS, "-c", program.source, "-o", "-"]
     done = await sandbox.run(argv, files)
     took_ms = (time.perf_counter() - began) * 1000
-    if done.timed_out or done.code == EXIT_TIMED_OUT:
-        raise NetlabError(ErrorCode.BUILD_TIMEOUT, limit_s=BUILD_LIMIT_S)
+    limit_s = build_sandbox.BUILD_LIMIT_S
+    killed_for_time = done.code == KILLED and took_ms >= limit_s * 1000  # it did not go when it was asked to
+    if done.timed_out or done.code == EXIT_TIMED_OUT or killed_for_time:
+        raise NetlabError(ErrorCode.BUILD_TIMEOUT, limit_s=limit_s)
     diagnostics = parse_clang(done.stderr.decode(errors="replace"), program.source)
     if done.code == 0 and len(done.stdout) <= OBJECT_BYTES_MAX:
         return Built(done.stdout, diagnostics, took_ms)
