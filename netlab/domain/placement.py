@@ -30,6 +30,11 @@ FIXES: Mapping[Ability, str] = {
 }
 """Where there is a better answer than 'another kernel'."""
 
+BUTTON_ONLY = (
+    "This host's kernel has no BPF tokens: Build & load puts programs in place, ip, tc and bpftool cannot load any in the shell."
+)
+"""What differs for an attendee where programs are loaded for the node instead of inside it."""
+
 KERNEL_WORDS: Mapping[Isolation, str] = {
     Isolation.PRIVATE: "a kernel of their own",
     Isolation.TRUSTED: "a shared kernel among people who trust each other",
@@ -49,13 +54,17 @@ class Found(Protocol):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a lab runs. When `ok` is False, `why` completes 'This lab cannot run here: ...' and `fix` is what to do."""
+    """Where a lab runs. When `ok` is False, `why` completes 'This lab cannot run here: ...' and `fix` is what to do.
+
+    When it is True, `note` is what an attendee should know of this host before Start, or ''.
+    """
 
     ok: bool
     runtime: RuntimeName
     isolation: Isolation
     why: str = ""
     fix: str = ""
+    note: str = ""
 
     def require(self) -> "Placement":
         """Itself, or the error that a person is shown."""
@@ -70,7 +79,8 @@ def needs_of(lab: LabSpec) -> dict[Ability, str]:
     if lab.links:
         needs[Ability.VETH] = "its nodes are wired together"
     for program in lab.programs:
-        needs[Ability.BPF_TOKEN] = f"its program {program.name} is loaded inside the node"
+        if program.attach.hook != "xdp":  # without tokens, the host's broker loads XDP programs alone
+            needs[Ability.BPF_TOKEN] = f"its program {program.name} is loaded inside the node"
         needs.setdefault(_ability_of(program.attach), f"its program {program.name} is attached to {program.attach.hook}")
     for ability in lab.needs:
         needs.setdefault(ability, "it says so")
@@ -116,7 +126,8 @@ def _in_namespaces(lab: LabSpec, isolation: Isolation, abilities: Mapping[str, F
             return Placement(False, runtime, isolation, why, "It needs a workshop with a private kernel.")
     missing = [(ability, why) for ability, why in needs.items() if not _works(abilities, ability)]
     if not missing:
-        return Placement(True, runtime, isolation)
+        note = BUTTON_ONLY if lab.programs and not _works(abilities, Ability.BPF_TOKEN) else ""
+        return Placement(True, runtime, isolation, note=note)
     ability, reason = missing[0]
     why = f"its host lacks {ability} ({_said(abilities.get(ability))}), and {reason}"
     if len(missing) > 1:

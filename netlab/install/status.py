@@ -91,8 +91,8 @@ def find_problems(
             )
         if "bpf_token" in report.missing:
             yield (
-                f"no lab that loads programs can run: {report.missing['bpf_token']}",
-                "It takes Linux 6.9 or newer: docs/operate.md, 'What the machine needs'.",
+                f"programs are loaded by the button alone, XDP only: {report.missing['bpf_token']}",
+                "Shells and tc programs need Linux 6.9 or newer: docs/operate.md, 'What the machine needs'.",
             )
         if report.leftovers:
             shown = ", ".join(report.leftovers[:5])

@@ -29,7 +29,7 @@ from netlab.install.settings_files import Resolved
 STEPS = 12
 MIN_FREE_GB = 3
 TOKENS_SINCE = (6, 9)
-"""BPF tokens: without them nodes work, but no program can be loaded in them. The probe finds out for certain."""
+"""BPF tokens: without them nodes work, but their shells load no program. The probe finds out for certain."""
 
 
 def up(instance: Instance) -> int:
@@ -98,7 +98,7 @@ def check_machine(step: Step, instance: Instance) -> None:
     release = Path("/etc/debian_version").read_text().strip()
     step.note = f"Debian {release}, Linux {os.uname().release}, {os.cpu_count()} cores, {free_gb:.0f} GB free"
     if kernel_version(os.uname().release) < TOKENS_SINCE:
-        step.note += f"; labs that load programs need Linux {'.'.join(map(str, TOKENS_SINCE))} (docs/operate.md)"
+        step.note += f"; shells that load programs need Linux {'.'.join(map(str, TOKENS_SINCE))} (docs/operate.md)"
 
 
 def kernel_version(release: str) -> tuple[int, int]:

@@ -82,6 +82,11 @@ class BuildSandbox:
         """A uid for readers of objects: of no container, lab or user."""
         return self.uid(PARALLEL_BUILDS) + BUILDER_UID
 
+    @property
+    def loader_uid(self) -> int:
+        """A uid for the processes that load programs where there are no tokens: of nobody else."""
+        return self.reader_uid + 1
+
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[int]:
         slot = await self._free.get()

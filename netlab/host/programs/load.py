@@ -12,11 +12,11 @@ from typing import Literal
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import AttachPoint, ProgramSpec
 from netlab.host.nodes.api import Nodes, RunNodes
+from netlab.host.programs.broker_worker import EXIT_ATTACH, EXIT_NO_FUNCTION, EXIT_REFUSED
 from netlab.wire.events import VERIFIER_LOG_BYTES_MAX
 
 LOAD_LIMIT_S = 20
 STDERR_BYTES_MAX = VERIFIER_LOG_BYTES_MAX + 16 * 1024
-EXIT_REFUSED, EXIT_NO_FUNCTION, EXIT_ATTACH = 20, 21, 30
 
 # $1 name, $2 function, $3 hook, $4 interface, $5 how ip calls the mode, $6 the other mode when a program is there in it
 SCRIPT = r"""
@@ -45,7 +45,7 @@ rm -rf "$pins"; mv "$new" "$pins"; mv "$obj.new" "$obj"
 """bash, in the node. The pins stay for the shell: /sys/fs/bpf/<program>/<function>, and its maps below maps/."""
 
 State = Literal["attached", "refused", "no_function", "attach_failed"]
-_STATES: dict[int, State] = {
+STATES: dict[int, State] = {
     0: "attached", EXIT_REFUSED: "refused", EXIT_NO_FUNCTION: "no_function", EXIT_ATTACH: "attach_failed",
 }
 IP_MODES = {"native": "xdpdrv", "generic": "xdpgeneric", "offload": "xdpoffload"}
@@ -73,8 +73,8 @@ async def load(
     if done.timed_out:
         raise NetlabError(ErrorCode.LOAD_TIMEOUT, limit_s=LOAD_LIMIT_S)
     stderr = done.stderr.decode(errors="replace")
-    if done.exit_code in _STATES:
-        return Loaded(_STATES[done.exit_code], stderr)
+    if done.exit_code in STATES:
+        return Loaded(STATES[done.exit_code], stderr)
     return Loaded("attach_failed", stderr or f"The node's shell ended with code {done.exit_code}.")
 
 

@@ -76,6 +76,18 @@ _CATALOGUE: tuple[_Entry, ...] = (
         "devmap and prog array are.",
         sandbox=True,
     ),
+    # what is loaded for a node, because this kernel has no BPF tokens
+    _Entry(
+        r"cannot use helper #\d+ here|may_goto is not allowed",
+        f"{_SHARED} and has no BPF tokens: only helpers for maps, time, the packet, redirects, routes and ring buffers work.",
+        sandbox=True,
+    ),
+    _Entry(
+        r"tail calls need BPF tokens|[Oo]nly XDP programs",
+        f"{_SHARED} and has no BPF tokens: XDP programs without tail calls can be loaded, by this button.",
+        sandbox=True,
+    ),
+    _Entry(r"maps larger than \d+ MB in all", "Lower max_entries, or the size of what an entry holds.", sandbox=True),
     # the packet
     _Entry(
         r"invalid access to packet",

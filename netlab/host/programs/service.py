@@ -20,6 +20,7 @@ from netlab.domain.lab import ProgramSpec
 from netlab.host.kernel import bpf
 from netlab.host.nodes.api import Nodes, RunNodes
 from netlab.host.programs import attachments as attached
+from netlab.host.programs.broker import Broker
 from netlab.host.programs.build import build
 from netlab.host.programs.build_sandbox import BuildSandbox
 from netlab.host.programs.line_table import read_line_table
@@ -51,6 +52,7 @@ class Programs:
     def __init__(self, config: Config, nodes: Nodes) -> None:
         self._nodes = nodes
         self._sandbox = BuildSandbox(config)
+        self._broker = Broker(config, self._sandbox.loader_uid)
 
     async def build(
         self, run_nodes: RunNodes, program: ProgramSpec, files: Mapping[str, str], *, load: bool, mode: Mode | None
@@ -94,7 +96,10 @@ class Programs:
         at = program.attach
         before = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
         began = time.perf_counter()
-        loaded = await load(self._nodes, run_nodes, program, object_bytes, mode, before.mode if before else "")
+        if run_nodes.places[at.node].bpffs is None:
+            loaded = await self._broker.load(run_nodes, program, object_bytes, mode, before)
+        else:
+            loaded = await load(self._nodes, run_nodes, program, object_bytes, mode, before.mode if before else "")
         load_ms = (time.perf_counter() - began) * 1000
         if loaded.state == "refused":
             return await self._refused(program, files[program.source], object_bytes, loaded, load_ms)

@@ -90,7 +90,7 @@ def _line_of_name(message: str, text: str) -> int:
     """Where the map or section is that the message names; 0 when it names none."""
     if found := re.search(r"map '(?P<name>\w+)'", message):
         wanted = re.compile(rf"\b{found['name']}\s+SEC\(\"\.maps\"\)")
-    elif found := re.search(r"(?:section|sec) '(?P<name>[^']+)'", message):
+    elif found := re.search(r"(?:section(?: name)?|sec) '(?P<name>[^']+)'", message):
         wanted = re.compile(re.escape(f'SEC("{found["name"]}")'))
     else:
         return 0

@@ -52,7 +52,7 @@ def test_an_overlay_that_the_host_has_to_mount_is_no_obstacle() -> None:
 
 @pytest.mark.parametrize(("hook", "mode", "ability"), [
     ("xdp", "native", Ability.XDP_NATIVE), ("xdp", "generic", Ability.XDP_GENERIC), ("tc-ingress", "native", Ability.CLS_BPF),
-    ("tc-egress", "native", Ability.CLS_BPF), ("xdp", "native", Ability.BPF_TOKEN),
+    ("tc-egress", "native", Ability.CLS_BPF), ("tc-ingress", "native", Ability.BPF_TOKEN),
 ])
 def test_programs_imply_needs_by_where_they_are_attached(hook: str, mode: str, ability: Ability) -> None:
     assert not can_run(lab(programs=[program(hook, mode)]), Isolation.STRANGERS, without(ability)).ok
@@ -60,8 +60,17 @@ def test_programs_imply_needs_by_where_they_are_attached(hook: str, mode: str, a
 
 
 def test_an_old_kernel_s_operator_is_told_which_one_to_install() -> None:
-    placement = can_run(lab(programs=[program("xdp", "native")]), Isolation.STRANGERS, without(Ability.BPF_TOKEN))
-    assert "Linux 6.9" in placement.fix
+    for needing in (lab(programs=[program("tc-egress")]), lab(programs=[program()], needs=["bpf_token"])):
+        placement = can_run(needing, Isolation.STRANGERS, without(Ability.BPF_TOKEN))
+        assert not placement.ok and "Linux 6.9" in placement.fix
+
+
+def test_xdp_programs_are_loaded_for_a_node_where_it_cannot_do_so_itself() -> None:
+    placement = can_run(lab(programs=[program()]), Isolation.STRANGERS, without(Ability.BPF_TOKEN))
+    assert placement.ok and "Build & load" in placement.note
+    assert not can_run(lab(programs=[program()]), Isolation.STRANGERS, without(Ability.BPF_TOKEN, Ability.XDP_NATIVE)).ok
+    assert can_run(lab(), Isolation.STRANGERS, without(Ability.BPF_TOKEN)).note == ""
+    assert can_run(lab(programs=[program()]), Isolation.STRANGERS, HOST).note == ""
 
 
 def test_a_generic_program_does_not_need_native_mode() -> None:
