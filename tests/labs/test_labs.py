@@ -11,13 +11,18 @@ from pydantic import BaseModel
 from netlab.catalogue.markdown import render_step
 from netlab.domain import lab as lab_module
 from netlab.domain import probes
-from netlab.domain.lab import Isolation
+from netlab.domain.lab import Ability, Isolation
 from netlab.domain.lab_file import lab_folders, load_lab
 from netlab.domain.lab_schema import SCHEMA_FILES, schema_text
+from netlab.domain.placement import needs_of
 from netlab.host import try_lab
+from netlab.host.sandbox import delegation
 
 TOP = Path(__file__).parents[2]
 FOLDERS = lab_folders(TOP / "labs")
+WITHOUT_TOKENS = [
+    folder for folder in FOLDERS if (spec := load_lab(folder).spec).programs and Ability.BPF_TOKEN not in needs_of(spec)
+]
 FORMAT = (TOP / "docs/lab-format.md").read_text()
 DATA_MODELS: set[type[BaseModel]] = {lab_module.EndSpec, lab_module.RouteSpec, lab_module.Position}
 """Written inside another key's row."""
@@ -91,6 +96,18 @@ def test_a_lab_has_no_mistakes_and_can_be_shown(folder: Path) -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
 async def test_checks_are_red_before_their_solution_and_green_after(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     well = await try_lab.try_lab(folder)
+    assert well, capsys.readouterr().out
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("folder", WITHOUT_TOKENS, ids=lambda f: f.name)
+async def test_labs_that_need_no_tokens_work_without(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before Linux 6.9: the kernel refuses to make a BPF file system that delegates."""
+    monkeypatch.setattr(delegation, "options", lambda isolation: {"delegate_cmds": "no_such_command"})
+    well = await try_lab.try_lab(folder, [Isolation.STRANGERS])
     assert well, capsys.readouterr().out
 
 

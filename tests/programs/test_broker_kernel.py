@@ -41,6 +41,31 @@ SEC("xdp") int prog(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 """ + LICENSE
+ORDINARY = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+struct net_device { int ifindex; } __attribute__((preserve_access_index));
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } told SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __type(key, __u32); __type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME); } pinned SEC(".maps");
+volatile const int verdict = XDP_PASS;
+int packets, kernel_size;
+static __noinline int count(int by)
+{
+	packets += by;
+	return packets;
+}
+SEC("xdp") int other(struct xdp_md *ctx) { return XDP_DROP; }
+SEC("xdp") int prog(struct xdp_md *ctx)
+{
+	__u32 key = count(1);
+
+	kernel_size = bpf_core_type_size(struct net_device);
+	bpf_ringbuf_output(&told, &key, sizeof(key), 0);
+	bpf_map_update_elem(&pinned, &key, &key, 0);
+	return verdict;
+}
+""" + LICENSE
 FAULTS = {
     "helper": ("bpf_perf_event_read_value(0, 0, 0, 0);", ""),
     "tail call": (
@@ -123,6 +148,19 @@ async def test_its_maps_are_found_by_checks_and_the_shell_takes_it_off(lab: TwoN
     assert denied.exit_code != 0
     assert (await lab.sh("server", "ip link set dev eth0 xdp off")).exit_code == 0
     assert await lab.programs.attachments(lab.run_nodes) == []
+
+
+async def test_globals_functions_relocations_and_pinned_maps(lab: TwoNodes) -> None:
+    outcome = await load(lab, ORDINARY)
+    assert outcome.outcome == "attached", outcome
+    assert (await lab.sh("client", "ping -c2 -i0.01 -W1 10.0.0.2")).exit_code == 0
+    maps = [bpf.map_info(number) for number in bpf.program_info((await only(lab)).program_id).map_ids]
+    bss = next(info for info in maps if info.name.endswith(".bss"))
+    first = bpf.map_values(bss.id, None, 1)[0][0]
+    assert len(maps) == 4 and bss.name == "prog.bss"
+    assert first & 0xFFFFFFFF > 1000 and first >> 32 >= 2  # the kernel's size of the struct; packets
+    assert not Path("/sys/fs/bpf/pinned").exists()
+    await clean(lab)
 
 
 @pytest.mark.parametrize("path", REFUSED, ids=lambda p: p.stem)

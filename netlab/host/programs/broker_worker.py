@@ -250,7 +250,9 @@ def read_object() -> bytes:
 
 def load(bpf: Any, object_bytes: bytes, function: str) -> Any:
     """The wanted program of the object, loaded. Ends the process when it is refused."""
-    opened = bpf.bpf_object__open_mem(object_bytes, len(object_bytes), None)
+    called = ctypes.create_string_buffer(function.encode())  # what its global variables' maps are named after
+    options = ctypes.create_string_buffer(struct.pack("=QQ", 16, ctypes.addressof(called)), 16)
+    opened = bpf.bpf_object__open_mem(object_bytes, len(object_bytes), options)
     if not opened:
         leave(EXIT_REFUSED, f"This is no object file that libbpf can read: {os.strerror(ctypes.get_errno())}.")
     programs = {name(bpf.bpf_program__name(p)): p for p in each(bpf.bpf_object__next_program, opened)}
