@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 
 from netlab.accounts.models import User
+from netlab.domain.lab import Ability
 from netlab.runs.actions import do_start_run
 from netlab.workshops.actions import code_of, do_close_workshop, resume_link_of
 from netlab.workshops.codes import show_code
@@ -182,6 +183,14 @@ def test_a_lab_that_cannot_run_says_why_before_start(attendee: Attendee, worksho
     html = read(signed_in(attendee.user).get(f"/w/{workshop.pk}/"))
     assert "It cannot run here" in html.words and "lacks" in html.words
     assert not [b for b in html.all("button") if "Start" in b.attributes.get("aria-label", "")]
+
+
+def test_a_host_without_tokens_says_what_differs(attendee: Attendee, workshop: Workshop, host: FakeHost) -> None:
+    page = signed_in(attendee.user)
+    assert "BPF tokens" not in read(page.get(f"/w/{workshop.pk}/")).words
+    host.report(abilities=[{"ability": a.value, "works": a is not Ability.BPF_TOKEN} for a in Ability])
+    html = read(page.get(f"/w/{workshop.pk}/"))
+    assert "no BPF tokens" in html.words and "It cannot run here" not in html.words
 
 
 def test_the_resume_link_opens_the_labs_elsewhere(attendee: Attendee, workshop: Workshop, host: FakeHost) -> None:

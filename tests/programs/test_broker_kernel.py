@@ -264,6 +264,30 @@ async def test_a_node_that_is_taken_away_takes_the_process_along(lab: TwoNodes) 
         assert process.pid in lab.nodes._hierarchies.pids(f"netlab/hk/{lab.run_nodes.run}/server")
 
 
+async def test_its_maps_are_charged_to_the_node(lab: TwoNodes) -> None:
+    group = lab.programs._broker._memory_group(lab.run_nodes.run, "server").parent
+    used = next(path for name in ("memory.current", "memory.usage_in_bytes") if (path := group / name).exists())
+    before = int(used.read_text())
+    large = COUNTING.replace("PERCPU_ARRAY", "ARRAY").replace("max_entries, 1)", "max_entries, 200000)")
+    assert (await load(lab, large)).outcome == "attached"
+    assert int(used.read_text()) - before > 1_500_000
+    await clean(lab)
+
+
+async def test_it_can_load_nothing_that_looks_into_the_kernel() -> None:
+    script = (
+        "import ctypes, os, struct, sys; sys.path.insert(0, sys.argv[1]); import broker_worker as w; w.shut_in(54321)\n"
+        "code = ctypes.create_string_buffer(struct.pack('=BBhiBBhi', 0xb7, 0, 0, 0, 0x95, 0, 0, 0))\n"
+        "gpl = ctypes.create_string_buffer(b'GPL'); at = ctypes.addressof\n"
+        "def load(kind):\n"
+        "    attr = ctypes.create_string_buffer(struct.pack('=IIQQ', kind, 2, at(code), at(gpl)), 128)\n"
+        "    return w.libc.syscall(321, 5, attr, 128) >= 0\n"
+        "os.write(1, repr([load(kind) for kind in (6, 2, 5, 7, 17, 24, 26, 27, 29)]).encode()); os._exit(0)\n"
+    )  # XDP; kprobe, tracepoint, perf_event, raw_tracepoint, writable raw_tracepoint, tracing, struct_ops, LSM
+    done = await run(["/usr/bin/python3", "-I", "-S", "-c", script, str(Path(worker.__file__).parent)], timeout_s=10)
+    assert done.stdout.decode() == str([True] + 8 * [False]), done
+
+
 async def test_the_filter_refuses_btf_and_everything_else_that_it_does_not_name() -> None:
     script = (
         "import ctypes, os, sys; sys.path.insert(0, sys.argv[1]); import broker_worker as w; l = w.libc\n"
