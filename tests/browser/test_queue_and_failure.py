@@ -214,6 +214,7 @@ def tab_to(page: Page, name: str, role: str = "button", limit: int = 60) -> None
 def test_from_joining_to_a_loaded_program_without_a_mouse(stack: Stack, person: NewPerson) -> None:
     page = person()
     page.goto(f"{stack.url}/")
+    expect(page.get_by_role("textbox", name="Workshop code")).to_be_focused()  # by itself, a moment after the page is there
     page.keyboard.type(stack.code)
     page.keyboard.press("Enter")
     expect(page.get_by_role("textbox", name="Your name")).to_be_focused()
