@@ -37,7 +37,6 @@ class Config(BaseSettings):
     tls_key: Path | None = _field(None, "PEM file of its key, without a passphrase.")  # type: ignore[assignment]
     web_processes: int = _field(1, "Web processes; each holds its own sockets.", "processes")  # type: ignore[assignment]
     debug: bool = _field(False, "Django's debug pages; never for strangers.")  # type: ignore[assignment]
-    database_url: str = _field("", "postgresql://...; empty: SQLite in the state folder.")  # type: ignore[assignment]
     redis_url: str = _field("unix:///run/netlab/main/redis/redis.sock", "Broker, streams and channel layer.")  # type: ignore[assignment]
     failed_joins_per_minute: int = _field(60, "Wrong join codes accepted in all; a room shares one address, so not per address.", "1/min")  # type: ignore[assignment]
     failed_joins_per_session: int = _field(10, "Wrong join codes accepted from one browser in ten minutes.", "tries")  # type: ignore[assignment]

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, ClassVar
@@ -72,7 +73,7 @@ def user_group(user_id: object) -> str:
     return f"user.{user_id}"
 
 
-class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class GuardedSocket(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels has no types
     messages: ClassVar[TypeAdapter[Any]]
     """The union of text messages, discriminated by `type`."""
     HELLO_WITHIN_S: ClassVar[float | None] = 15.0
@@ -88,18 +89,20 @@ class GuardedSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
 
     # --- for subclasses
 
+    @abstractmethod
     async def admit(self) -> None:
         """Check that `self.user` may be here; called on connect and once a minute. Raise NetlabError to refuse."""
-        raise NotImplementedError
 
     async def entered(self) -> None:
         """Admitted and connected to the channel layer."""
 
     async def hello(self, message: Any) -> None:
-        raise NotImplementedError
+        """The first message, once; nothing else is taken before it."""
+        raise NetlabError(ErrorCode.BAD_MESSAGE, what="this socket takes no messages.")
 
     async def take(self, message: Any) -> None:
-        raise NotImplementedError
+        """Every later text message."""
+        raise NetlabError(ErrorCode.BAD_MESSAGE, what="this socket takes only a hello.")
 
     async def take_bytes(self, data: bytes) -> None:
         raise NetlabError(ErrorCode.BAD_MESSAGE, what="this socket takes no bytes.")
