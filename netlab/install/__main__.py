@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from netlab.install import checks, content, down, status, up
+from netlab.install import checks, content, down, guest, status, up
 from netlab.install.failure import Failed
 from netlab.install.instance import load_instance
 
@@ -28,6 +28,8 @@ def main(words: Sequence[str]) -> int:
                 return logs()
             case "test" | "test-fast":
                 return checks.test(command == "test-fast", arguments)
+            case "guest":
+                return guest.command(arguments)
             case "lint":
                 return checks.lint()
             case "lock":

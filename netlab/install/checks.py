@@ -9,7 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.install import content, environment, frontend, packages, processes, rootfs, settings_files
+from netlab.install import (
+    bpf_objects,
+    content,
+    environment,
+    frontend,
+    guest_app,
+    guest_image,
+    guest_paths,
+    packages,
+    processes,
+    rootfs,
+    settings_files,
+)
 from netlab.install.failure import Failed
 from netlab.install.instance import PYTHON, TOP, VENV, load_instance
 from netlab.install.locks import alone
@@ -17,11 +29,19 @@ from netlab.install.progress import Progress
 
 LOG = TOP / "var" / "log" / "test.log"
 FRONTEND_TOOLS = ("biome", "tsc", "vitest")
-BENCHES = {"bench-start": ("bench.start", "bench.engine_create"), "bench-create": ("bench.engine_create",)}
+BENCHES = {
+    "bench-start": ("bench.start", "bench.engine_create"), "bench-create": ("bench.engine_create",),
+    "bench-vm": ("bench.vm_start", "bench.vm"), "bench-page": ("bench.page",),
+    "bench-counters": ("bench.counters", "bench.fanout", "bench.traces"), "bench-storm": ("bench.storm",),
+    "bench-scale": ("bench.scale",),
+}
 """Modules, one after the other: `bench-start` gives all figures in one run."""
-LOCKS = ("base", "dev")
-LOCK = (f"{VENV}/bin/uv", "pip", "compile",
-        "--quiet", "--generate-hashes", "--no-header", "--no-emit-index-url", "--python-version", "3.11")
+NEED_NETLAB = {"bench-start", "bench-vm", "bench-page", "bench-storm"}
+HERE = ("--python", "/usr/bin/python3", "--python-version", "3.11")
+GUEST = ("--python-platform", "x86_64-unknown-linux-gnu", "--python-version", guest_app.GUEST_PYTHON)
+LOCKS = {"base": HERE, "dev": HERE, "guest": GUEST}
+"""What is locked, and for which Python."""
+LOCK = (f"{VENV}/bin/uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-emit-index-url")
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,8 @@ def test(fast: bool, arguments: Sequence[str]) -> int:
     tree = prepare("test-fast" if fast else "test", ["run", "test"])
     if tree is None:
         return 1
+    if guest_image.image_dir_of("guest", LOG.with_name("guest.log")) is None:
+        return 1
     failed = run_tools()
     with tempfile.TemporaryDirectory(prefix="netlab-test-", ignore_cleanup_errors=True) as state:
         Path(state).chmod(0o755)
@@ -67,8 +89,8 @@ def lock() -> int:
     """Resolve requirements/*.in anew into hashed locks without addresses, and install them."""
     if prepare("lock", []) is None:
         return 1
-    for name in LOCKS:
-        words = [*LOCK, "--python", "/usr/bin/python3", f"requirements/{name}.in", "-o", f"requirements/{name}.txt"]
+    for name, python in LOCKS.items():
+        words = [*LOCK, *python, f"requirements/{name}.in", "-o", f"requirements/{name}.txt"]
         code = subprocess.run(words, cwd=TOP, check=False).returncode
         if code:
             return code
@@ -77,12 +99,15 @@ def lock() -> int:
 
 
 def bench(name: str, arguments: Sequence[str]) -> int:
-    """Starts against the running netlab, and chains of nodes of its own (bench-start); the chains alone (bench-create)."""
+    """Starts against the running netlab, and chains of nodes of its own (bench-start); the chains alone (bench-create);
+    starts in VMs against the running netlab, then machines of its own (bench-vm), for which the guest image has to be there; the
+    lab page in Chromium against the running netlab (bench-page); namespaces of its own (bench-counters); a storm in one
+    lab of the running netlab (bench-storm); a netlab of its own with 500 nodes and as many browsers (bench-scale)."""
     tree = prepare(name, ["run", "test", "bench"])
     if tree is None:
         return 1
-    env = {**os.environ, "PATH": environment.tool_path(), "NETLAB_ROOTFS_DIR": str(tree)}
-    if name == "bench-start" and not {"NETLAB_URL", "NETLAB_CODE"} <= env.keys():
+    env = {**os.environ, "PATH": environment.tool_path(), "NETLAB_ROOTFS_DIR": str(tree), **guest_environment()}
+    if name in NEED_NETLAB and not {"NETLAB_URL", "NETLAB_CODE"} <= env.keys():
         env |= running_netlab()
     words = [[str(PYTHON), "-m", module, *arguments] for module in BENCHES[name]]
     return max((subprocess.run(argv, cwd=TOP, env=env, check=False).returncode for argv in words), key=abs)
@@ -113,7 +138,9 @@ def prepare(command: str, groups: list[str]) -> Path | None:
         if build is None:
             return rootfs.tree()
         with progress.step("Root file system of the shells") as step:
-            return build.wait(step)
+            tree = build.wait(step)
+            bpf_objects.ensure(step, tree)
+            return tree
     except Failed as failure:
         progress.failed(failure.what, failure.hint, failure.log)
     except KeyboardInterrupt:
@@ -131,12 +158,22 @@ def test_environment(tree: Path, state: Path) -> Mapping[str, str]:
         **env,
         "PATH": environment.tool_path(),
         "NETLAB_ROOTFS_DIR": str(tree),
+        **guest_environment(),
         "NETLAB_INSTANCE": "test",
         "NETLAB_STATE_DIR": str(state),
         "NETLAB_RUN_DIR": "/run/netlab/test",
         "NETLAB_SECRET_KEY": "only-for-tests",
         "NETLAB_CHECK_LEFTOVERS": "1",
     }
+
+
+def guest_environment() -> dict[str, str]:
+    """This checkout's image and BPF objects, and templates that later runs use again."""
+    cache = guest_paths.cache_dir()
+    return {
+        "NETLAB_GUEST_DIR": str(guest_paths.image_dir()), "NETLAB_TEMPLATES_DIR": str(cache / "templates"),
+        "NETLAB_BPF_DIR": str(bpf_objects.folder()),
+    }  # fmt: skip
 
 
 def run_tools(tools: Sequence[Tool] = TOOLS) -> list[str]:

@@ -33,17 +33,19 @@ ORDER_OF_THE_REST = 40
 """When a process is started; in reverse when it is stopped."""
 DESCRIPTORS = 65536
 """Wanted for every process; as many as the machine's hard limit allows."""
+GUEST = "guest"
 KEPT_ON_UPDATE = {"redis", "holder"}
 """Restarted by `make down` alone: messages wait in one, shells live in the other."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One process: what it is called, how it is started, as whom."""
+    """One process: what it is called, how it is started, as whom. `once`: it does something and ends."""
 
     name: str
     command: str
     user: str
+    once: bool = False
 
 
 def programs(
@@ -55,8 +57,9 @@ def programs(
     secure = f" --ssl-certfile {tls.certificate} --ssl-keyfile {tls.key}" if tls.certificate else ""
     web = (
         f"{python} -m uvicorn netlab.asgi:application --host {listen[0]} --port {listen[1]}{secure} --workers {web_processes}"
-        " --ws websockets-sansio --loop uvloop --ws-per-message-deflate false --ws-max-size 131072 --ws-ping-interval 20"
-        " --no-access-log --no-proxy-headers --no-server-header --lifespan off --timeout-graceful-shutdown 3"
+        " --ws netlab.live.ws_protocol:WebSockets --loop uvloop --ws-per-message-deflate false --ws-max-size 131072"
+        " --ws-ping-interval 20 --no-access-log --no-proxy-headers --no-server-header --lifespan off"
+        " --timeout-graceful-shutdown 3"
     )
     control, work = f"host.{host_name}.control", f"host.{host_name}.work"
     commands = {
@@ -76,12 +79,17 @@ def programs(
     return [Program(name, *rest) for name, rest in commands.items()]
 
 
+def guest_build(code: Path, cache: Path, log: Path) -> Program:
+    """Builds the guest image beside the running netlab, and ends. `cache` is of whoever called `make up`."""
+    command = f"/usr/bin/env XDG_CACHE_HOME={cache} {code}/.venv/bin/python -m netlab.install.guest {log}"
+    return Program(GUEST, command, "root", once=True)
+
+
 def write_configuration(instance: Instance, code: Path, wanted: list[Program]) -> str:
-    """supervisord's and Redis' files; the text, which changes when a process is to be started differently."""
+    """supervisord's and Redis' files; a text that changes when a lasting process is to be started differently."""
     write_private(instance.state_dir / "redis.conf", _redis_conf(instance), 0o644)
-    text = _supervisor_conf(instance, code, wanted)
-    write_private(configuration(instance), text, 0o600)
-    return text + _redis_conf(instance)
+    write_private(configuration(instance), _supervisor_conf(instance, code, wanted), 0o600)
+    return _supervisor_conf(instance, code, [program for program in wanted if not program.once]) + _redis_conf(instance)
 
 
 def configuration(instance: Instance) -> Path:
@@ -137,8 +145,8 @@ directory={code}
 user={program.user}
 environment=NETLAB_ENV_FILE="{settings}",HOME="/nonexistent",USER="{program.user}",PYTHONUNBUFFERED="1"
 priority={_order(program.name)}
-autorestart=true
-startsecs=2
+autorestart={"false" if program.once else "true"}
+startsecs={0 if program.once else 2}
 startretries=10
 stopwaitsecs={STOP_WAIT_S}
 killasgroup=true
@@ -190,6 +198,11 @@ def supervisor(instance: Instance) -> Iterator[Any]:
             yield None
             return
         yield server.supervisor
+
+
+def lasting(infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what does something once and ends."""
+    return [info for info in infos if info["name"] != GUEST]
 
 
 def is_running(instance: Instance) -> bool:

@@ -16,6 +16,8 @@ from netlab.install.progress import Step
 from netlab.install.settings_files import EVERY_ADDRESS, Resolved
 
 WAIT_S = 90
+PROBE_WAIT_S = 45
+"""A host that needs longer to find out what its kernel can do says so on its labs' pages until it knows."""
 RESTARTS_MEAN_BROKEN = 3
 
 
@@ -29,6 +31,10 @@ class Report:
     leftovers: list[str] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     """Abilities that this kernel lacks, with the reason."""
+    probed: bool = True
+    """What its kernel can do is known: labs can be started."""
+    guest: dict[str, Any] = field(default_factory=dict)
+    """How it stands with VMs: netlab.wire.host_report.GuestReport."""
 
 
 def page_answers(instance: Instance, wanted: Resolved) -> str:
@@ -64,6 +70,8 @@ def host_report(instance: Instance, wanted: Resolved) -> Report | None:
             runs=len(report["runs"]),
             leftovers=[f"{entry['kind']} {entry['name']}" for entry in report["leftovers"]],
             missing={entry["ability"]: entry["why"] for entry in report["abilities"] if not entry["works"]},
+            probed=bool(report["abilities"]),
+            guest=report.get("guest", {}),
         )
     except (json.JSONDecodeError, KeyError, TypeError):
         return None
@@ -92,7 +100,7 @@ def wait(step: Step, instance: Instance, wanted: Resolved) -> None:
     """Return when everything answers. Raises Failed with the log of the process that does not come up."""
     deadline = time.monotonic() + WAIT_S
     while True:
-        infos = processes.states(instance)
+        infos = processes.lasting(processes.states(instance))
         for info in infos:
             if info["state"] == processes.FATAL:
                 raise Failed(
@@ -103,11 +111,13 @@ def wait(step: Step, instance: Instance, wanted: Resolved) -> None:
         waiting = [info["name"] for info in infos if info["state"] != processes.RUNNING]
         page = "" if waiting else page_answers(instance, wanted)
         report = None if waiting or page else host_report(instance, wanted)
-        if report is not None:
+        patience_over = time.monotonic() > deadline - WAIT_S + PROBE_WAIT_S
+        if report is not None and (report.probed or patience_over):
             step.note = f"web page and host report are there, {len(infos)} processes run"
             return
         step.doing = (
             f"waiting for {', '.join(waiting)}" if waiting else f"web: {page}" if page else "waiting for the agent's report"
+            if report is None else "finding out what this kernel can do"
         )
         if time.monotonic() > deadline:
             culprit = waiting[0] if waiting else "web" if page else "agent"

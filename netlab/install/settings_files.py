@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.install import certificate
+from netlab.install import bpf_objects, certificate, guest_paths
 from netlab.install.certificate import Tls
 from netlab.install.digests import Stamp, digest_files
 from netlab.install.failure import Failed
@@ -18,6 +18,9 @@ from netlab.install.progress import Step
 from netlab.install.users import GROUP, WEB_USER, WORKER_USER
 
 KEY_SETTING = "NETLAB_SECRET_KEY"
+METRICS_SETTING = "NETLAB_METRICS_TOKEN"
+TEMPLATES = Path("/var/lib/netlab/templates")
+"""Of all netlabs of this machine."""
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  a workshop is for the whole room
 
 
@@ -39,7 +42,8 @@ def write(step: Step, instance: Instance, tls: Tls, rootfs: Path) -> Resolved:
     key = instance.settings.get(KEY_SETTING) or _secret_key(instance)
     group, web = grp.getgrnam(GROUP).gr_gid, pwd.getpwnam(WEB_USER).pw_uid
     write_private(instance.env_file, _text(values), 0o640, 0, group)
-    write_private(instance.web_env_file, _text({**values, KEY_SETTING: key}), 0o400, web, group)
+    token = {METRICS_SETTING: instance.settings[METRICS_SETTING]} if METRICS_SETTING in instance.settings else {}
+    write_private(instance.web_env_file, _text({**values, KEY_SETTING: key, **token}), 0o400, web, group)
     return resolved(values)
 
 
@@ -83,6 +87,9 @@ def _values(instance: Instance, tls: Tls, rootfs: Path) -> dict[str, str]:
         "NETLAB_LISTEN_PORT": port,
         "NETLAB_PUBLIC_URL": f"{scheme}://{name}" + ("" if port == usual else f":{port}"),
         "NETLAB_ROOTFS_DIR": str(rootfs),
+        "NETLAB_GUEST_DIR": str(guest_paths.image_dir()),
+        "NETLAB_TEMPLATES_DIR": str(TEMPLATES),
+        "NETLAB_BPF_DIR": str(bpf_objects.folder()),
         "NETLAB_REDIS_URL": f"unix://{instance.redis_socket}",
         "NETLAB_WORKER_UID": str(pwd.getpwnam(WORKER_USER).pw_uid),
         **instance.settings,
@@ -93,7 +100,7 @@ def _values(instance: Instance, tls: Tls, rootfs: Path) -> dict[str, str]:
         "NETLAB_TLS_KEY": str(tls.key or ""),
     }
     values["NETLAB_PUBLIC_URL"] = values["NETLAB_PUBLIC_URL"].rstrip("/")
-    return {name: value for name, value in values.items() if value and name != KEY_SETTING}
+    return {name: value for name, value in values.items() if value and name not in (KEY_SETTING, METRICS_SETTING)}
 
 
 def _check(step: Step, instance: Instance, values: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from netlab.install import certificate, processes, readiness, settings_files
+from netlab.install import certificate, guest, processes, readiness, settings_files
 from netlab.install.failure import Failed
 from netlab.install.instance import Instance, read_env_file
 from netlab.install.settings_files import Resolved
@@ -33,9 +33,9 @@ def status(instance: Instance) -> int:
         also = f" {len(left)} of its processes have lost it: `make down` ends them." if left else ""
         print(f"netlab does not run: no supervisord answers on {instance.supervisor_socket}.{also}\nRun `make up`.")
         return NOT_RUNNING
-    print_processes(infos)
+    print_processes(processes.lasting(infos))
     report = readiness.host_report(instance, wanted)
-    problems = list(find_problems(instance, wanted, infos, report))
+    problems = list(find_problems(instance, wanted, processes.lasting(infos), report))
     print_rest(instance, wanted, report)
     if not problems:
         print("\nAll is well.")
@@ -56,11 +56,28 @@ def print_processes(infos: list[dict[str, Any]]) -> None:
 
 def print_rest(instance: Instance, wanted: Resolved, report: readiness.Report | None) -> None:
     print(f"\n{'address':16} {wanted.public_url}/")
+    print(f"{'guest image':16} {guest.of_instance(instance).text}")
     print(f"{'sign-in':16} {instance.sign_in_file}, or `make password`")
     if report:
         print(f"{'host report':16} {report.age_s:.0f} s old; {report.runs} labs run; {len(report.leftovers)} leftovers")
+        print(f"{'VM labs':16} {guest_words(report.guest)}")
         if report.missing:
             print(f"{'kernel without':16} {', '.join(report.missing)} (why: .venv/bin/python -m netlab.host probe)")
+
+
+def guest_words(guest: dict[str, Any]) -> str:
+    """How it stands with VMs, in half a line."""
+    state, doing, left = guest.get("state", "absent"), guest.get("doing", ""), guest.get("minutes_left")
+    if state == "ready":
+        how = "hardware virtualisation" if guest.get("acceleration") == "kvm" else "software emulation"
+        return f"ready, Linux {guest.get('kernel')}, by {how}"
+    if state == "building":
+        return f"building the guest kernel{f', about {left} min left' if left is not None else ''} ({doing})"
+    words = {
+        "trying": "trying whether the guest kernel boots", "failed": "the guest kernel could not be built",
+        "cannot_boot": "the guest kernel does not boot",
+    }
+    return words.get(state, "no guest kernel; `make guest` builds it")
 
 
 def find_problems(
@@ -94,6 +111,8 @@ def find_problems(
                 f"programs are loaded by the button alone, XDP only: {report.missing['bpf_token']}",
                 "Shells and tc programs need Linux 6.9 or newer: docs/operate.md, 'What the machine needs'.",
             )
+        if report.guest.get("state") == "cannot_boot":  # failed: find_resource_problems has the log
+            yield f"{guest_words(report.guest)}: {report.guest.get('doing')}", "`make guest` builds it again and shows its log."
         if report.leftovers:
             shown = ", ".join(report.leftovers[:5])
             yield (
@@ -108,6 +127,9 @@ def find_resource_problems(instance: Instance) -> Iterator[tuple[str, str]]:
     rootfs = Path(settings["NETLAB_ROOTFS_DIR"])
     if not (rootfs / "usr").is_dir():
         yield f"the shells' root file system is not in {rootfs}", "Run `make up`, which makes it again."
+    image = guest.of_instance(instance)
+    if image.state in ("failed", "absent"):
+        yield f"there are no VM labs: the guest image is {image.text}", image.hint
     if pem := settings.get("NETLAB_TLS_CERTIFICATE"):
         left = certificate.days_left(Path(pem))
         if left < CERTIFICATE_SOON_DAYS:

@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 
 from netlab.install import (
+    bpf_objects,
     certificate,
     code_folder,
     content,
     environment,
     frontend,
+    guest,
+    guest_image,
+    guest_paths,
     packages,
     processes,
     readiness,
@@ -51,6 +55,7 @@ def up(instance: Instance) -> int:
         with progress.step("Root file system of the shells") as step:
             tree = build.wait(step)
             point_current_at(tree)
+            bpf_objects.point_current_at(bpf_objects.ensure(step, tree))
         with progress.step("Certificate") as step:
             tls = certificate.ensure(step, instance)
         with progress.step("Settings") as step:
@@ -121,10 +126,14 @@ def start(step: Step, instance: Instance, folder: Path, wanted: Resolved, tls: T
     """Start supervisord, or bring a running one to what is wanted now."""
     listen = (wanted.listen_host, wanted.listen_port)
     all_programs = processes.programs(instance, folder, wanted.host_name, tls, listen, wanted.web_processes)
+    if builds_guest(instance):
+        cache = guest_paths.cache_dir().parent
+        all_programs.append(processes.guest_build(folder, cache, guest.build_log(instance)))
     text = processes.write_configuration(instance, folder, all_programs)
     certificates = tls.certificate.read_text() if tls.certificate else ""
+    built = frontend.BUILD_STAMP.path.read_text()  # the web process remembers which static files there are
     running = Stamp(instance.stamps_dir / "running")
-    now = settings_files.hash_text(code_folder.digest() + instance.web_env_file.read_text() + certificates)
+    now = settings_files.hash_text("".join([code_folder.digest(), built, instance.web_env_file.read_text(), certificates]))
     if not processes.is_running(instance):
         processes.stop_orphans(instance)
         readiness.port_is_free(wanted)
@@ -138,6 +147,11 @@ def start(step: Step, instance: Instance, folder: Path, wanted: Resolved, tls: T
         step.note = "running already"
     running.write(now)
     Stamp(instance.stamps_dir / "processes").write(settings_files.hash_text(text))
+
+
+def builds_guest(instance: Instance) -> bool:
+    """There is no guest image, and nobody has said that theirs is elsewhere."""
+    return not guest_image.is_there() and "NETLAB_GUEST_DIR" not in instance.settings
 
 
 def print_welcome(instance: Instance, wanted: Resolved, tls: Tls, sign_in: content.SignIn, progress: Progress) -> None:
@@ -157,4 +171,6 @@ netlab is running ({time.monotonic() - progress.started:.0f} s).
     )
     if tls.certificate and not own:
         print("\n  The certificate is self-made: a browser asks once whether to go on (docs/operate.md: use your own).")
+    if builds_guest(instance):
+        print("\n  VM labs follow: their kernel is being built in the background (`make status` says how long it takes).")
     print(f"\n  make status{suffix}   make logs{suffix}   make down{suffix}", flush=True)

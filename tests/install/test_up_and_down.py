@@ -47,12 +47,12 @@ def test_status_says_that_all_is_well(stack: Stack) -> None:
 
 
 def test_a_second_run_is_quick_and_restarts_nothing(stack: Stack, instance: Instance) -> None:
-    before = {info["name"]: info["pid"] for info in processes.states(instance)}
+    before = {info["name"]: info["pid"] for info in processes.lasting(processes.states(instance))}
     began = time.monotonic()
     done = make(stack, "up")
     assert done.returncode == 0, done.stdout
     assert time.monotonic() - began < SECOND_UP_LIMIT_S
-    assert {info["name"]: info["pid"] for info in processes.states(instance)} == before
+    assert {info["name"]: info["pid"] for info in processes.lasting(processes.states(instance))} == before
 
 
 def test_only_root_reads_the_sign_in_and_the_worker_no_secret(stack: Stack, instance: Instance) -> None:
@@ -67,7 +67,7 @@ def test_only_root_reads_the_sign_in_and_the_worker_no_secret(stack: Stack, inst
 
 
 def test_processes_run_as_the_users_that_the_manual_names(instance: Instance) -> None:
-    owners = {info["name"]: Path(f"/proc/{info['pid']}").owner() for info in processes.states(instance)}
+    owners = {info["name"]: Path(f"/proc/{info['pid']}").owner() for info in processes.lasting(processes.states(instance))}
     assert {name for name, owner in owners.items() if owner == "root"} == {"agent", "holder"}
     assert {name for name, owner in owners.items() if owner == "netlab-worker"} == {"worker-control", "worker-work"}
 
@@ -89,7 +89,7 @@ def test_a_killed_process_comes_back_by_itself(instance: Instance) -> None:
     while readiness.page_answers(instance, wanted):
         assert time.monotonic() < deadline, "the web did not come back"
         time.sleep(0.2)
-    assert web not in {info["pid"] for info in processes.states(instance)}
+    assert web not in {info["pid"] for info in processes.lasting(processes.states(instance))}
 
 
 def test_a_killed_supervisord_is_told_and_made_good(stack: Stack, instance: Instance) -> None:
