@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
     WRONG_PASSWORD = "wrong_password"
     CSRF = "csrf"
     TOO_MANY_TRIES = "too_many_tries"
+    TOO_OFTEN = "too_often"
     BAD_INPUT = "bad_input"
     # joining a workshop
     UNKNOWN_CODE = "unknown_code"
@@ -29,6 +30,7 @@ class ErrorCode(StrEnum):
     LAB_INVALID = "lab_invalid"
     LAB_UNKNOWN = "lab_unknown"
     LAB_CANNOT_RUN_HERE = "lab_cannot_run_here"
+    LAB_CHANGED = "lab_changed"
     # runs
     RUN_NOT_RUNNING = "run_not_running"
     RUN_STATE = "run_state"
@@ -37,6 +39,14 @@ class ErrorCode(StrEnum):
     HOST_AWAY = "host_away"
     START_FAILED = "start_failed"
     RUN_LOST = "run_lost"
+    RUN_BROKEN = "run_broken"
+    RUN_SILENT = "run_silent"
+    CANNOT_PAUSE = "cannot_pause"
+    CANNOT_IMPAIR = "cannot_impair"
+    CANNOT_CAPTURE = "cannot_capture"
+    CAPTURE_UNKNOWN = "capture_unknown"
+    CANNOT_TRACE = "cannot_trace"
+    TRACE_UNKNOWN = "trace_unknown"
     NODE_UNKNOWN = "node_unknown"
     STEP_UNKNOWN = "step_unknown"
     # files and programs
@@ -46,6 +56,7 @@ class ErrorCode(StrEnum):
     FILES_FULL = "files_full"
     PROGRAM_UNKNOWN = "program_unknown"
     BUILD_TIMEOUT = "build_timeout"
+    CANNOT_FORMAT = "cannot_format"
     LOAD_TIMEOUT = "load_timeout"
     # terminals
     TERMINAL_UNKNOWN = "terminal_unknown"
@@ -73,6 +84,7 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.WRONG_PASSWORD: ErrorKind(status=403, message="Name and password do not match.", hint="The operator finds the first password with `make password`."),
     ErrorCode.CSRF: ErrorKind(status=403, message="This page is too old to send that.", hint="Reload the page and try again."),
     ErrorCode.TOO_MANY_TRIES: ErrorKind(status=429, message="Too many wrong tries.", hint="Wait {retry_after_s} seconds."),
+    ErrorCode.TOO_OFTEN: ErrorKind(status=429, message="That was asked for too often.", hint="Wait {retry_after_s} seconds, then try again."),
     ErrorCode.BAD_INPUT: ErrorKind(status=422, message="{what}", hint="{fix}"),
     ErrorCode.UNKNOWN_CODE: ErrorKind(status=404, message="No workshop has this code.", hint="Codes have 8 letters and digits, like k7rt-9x2m; compare it with the one on the screen."),
     ErrorCode.WORKSHOP_NOT_OPEN: ErrorKind(status=403, message="This workshop is not open yet.", hint="It opens {opens}."),
@@ -82,13 +94,22 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.LAB_INVALID: ErrorKind(status=422, message="{where}: {what}", hint="{fix}"),
     ErrorCode.LAB_UNKNOWN: ErrorKind(status=404, message="There is no lab named {lab}.", hint="{fix}"),
     ErrorCode.LAB_CANNOT_RUN_HERE: ErrorKind(status=409, message="This lab cannot run here: {why}.", hint="{fix}"),
-    ErrorCode.RUN_NOT_RUNNING: ErrorKind(status=409, message="The lab is not running.", hint="Press Start."),
+    ErrorCode.LAB_CHANGED: ErrorKind(status=409, message="The lab's author has changed it since you started it.", hint="Stop it and start it again; your files are kept."),
+    ErrorCode.RUN_NOT_RUNNING: ErrorKind(status=409, message="The lab is not running.", hint="Press Start; Resume, when it is paused; Reset, when it is broken."),
     ErrorCode.RUN_STATE: ErrorKind(status=409, message="A lab that is {state} cannot become {wanted}.", hint="Wait a moment, or reload the page."),
     ErrorCode.RUN_ALREADY_ACTIVE: ErrorKind(status=409, message="You already have a running lab: {lab}.", hint="Stop it first; your files are kept."),
     ErrorCode.RUN_TIME_LIMIT: ErrorKind(status=409, message="The time of this lab cannot be extended further.", hint="The instructor can extend the workshop."),
     ErrorCode.HOST_AWAY: ErrorKind(status=503, message="The machine that runs the labs does not answer.", hint="It is tried again by itself; the operator sees why with `make status`."),
     ErrorCode.START_FAILED: ErrorKind(status=500, message="The lab could not be started: {why}.", hint="Press Start again; if it fails again, tell the instructor the id {id}."),
     ErrorCode.RUN_LOST: ErrorKind(status=500, message="The lab was lost: {why}.", hint="Press Start; your files are kept."),
+    ErrorCode.RUN_BROKEN: ErrorKind(status=409, message="Your lab's own kernel is not there any more: {why}.", hint="Press Reset: it is back in a second, your files are kept."),
+    ErrorCode.RUN_SILENT: ErrorKind(status=504, message="Your lab's own kernel did not answer within {limit_s} seconds.", hint="It may be busy: try again in a moment, or press Reset."),
+    ErrorCode.CANNOT_PAUSE: ErrorKind(status=409, message="This lab cannot be paused: {why}.", hint="It runs on until its time is over, or until you stop it."),
+    ErrorCode.CANNOT_IMPAIR: ErrorKind(status=409, message="The link of {node}:{interface} cannot be impaired: {why}.", hint="{fix}"),
+    ErrorCode.CANNOT_CAPTURE: ErrorKind(status=409, message="Packets of {node}:{interface} cannot be captured: {why}.", hint="{fix}"),
+    ErrorCode.CAPTURE_UNKNOWN: ErrorKind(status=404, message="This capture is not there any more.", hint="A lab keeps its last six; begin a new one."),
+    ErrorCode.CANNOT_TRACE: ErrorKind(status=409, message="This lab cannot be traced: {why}.", hint="{fix}"),
+    ErrorCode.TRACE_UNKNOWN: ErrorKind(status=404, message="This trace is not there any more.", hint="A lab keeps its last one; begin a new one."),
     ErrorCode.NODE_UNKNOWN: ErrorKind(status=404, message="This lab has no node named {node}.", hint="Its nodes are {nodes}."),
     ErrorCode.STEP_UNKNOWN: ErrorKind(status=404, message="This lab has no step named {step}.", hint="Its steps are {steps}."),
     ErrorCode.FILE_UNKNOWN: ErrorKind(status=404, message="There is no file {path}.", hint="Its files are {paths}."),
@@ -97,6 +118,7 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
     ErrorCode.FILES_FULL: ErrorKind(status=507, message="The folder /lab is full.", hint="Delete what you do not need: it holds {limit_mib} MiB."),
     ErrorCode.PROGRAM_UNKNOWN: ErrorKind(status=404, message="This lab has no program named {program}.", hint="Its programs are {programs}."),
     ErrorCode.BUILD_TIMEOUT: ErrorKind(status=408, message="The compiler was stopped after {limit_s} seconds.", hint="Look for an #include or a macro that expands without end."),
+    ErrorCode.CANNOT_FORMAT: ErrorKind(status=422, message="{path} cannot be formatted: {why}.", hint="Your text is as it was."),
     ErrorCode.LOAD_TIMEOUT: ErrorKind(status=408, message="Loading was stopped after {limit_s} seconds.", hint="The program may be too large for the verifier."),
     ErrorCode.TERMINAL_UNKNOWN: ErrorKind(status=404, message="This terminal has ended.", hint="Open a new one with +."),
     ErrorCode.TERMINALS_FULL: ErrorKind(status=409, message="A node has at most {limit} terminals.", hint="Close one first."),

@@ -7,23 +7,15 @@ kernels. `docs/lab-format.md` is its manual; `labs/_schema/lab.schema.json` is g
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    GetJsonSchemaHandler,
-    IPvAnyAddress,
-    IPvAnyInterface,
-    IPvAnyNetwork,
-    StringConstraints,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import Field, IPvAnyAddress, IPvAnyInterface, IPvAnyNetwork, StringConstraints
 
+from netlab.domain.devices import Device, KernelModule, LinkSpec, QdiscSpec, SwitchSpec, VmSpec
 from netlab.domain.ids import CheckId, FilePath, InterfaceName, LabId, NodeName, StepId
 from netlab.domain.probes import Probe, Strict
 
 NODES_MAX = 32
 LINKS_MAX = 64
+SWITCHES_MAX = 4
 STEPS_MAX = 30
 NODE_MEMORY_MB = 256
 NODE_CPU_PERCENT = 50
@@ -41,6 +33,22 @@ class Topic(StrEnum):
     MEMORY = "memory"
     POLLING = "polling"
     BASICS = "basics"
+
+
+class Chart(StrEnum):
+    """The charts of the lab page."""
+
+    XDP = "xdp"
+    PACKETS = "packets"
+    BITS = "bits"
+    LOSSES = "losses"
+    EVENTS = "events"
+    PAGES = "pages"
+    BACKLOG = "backlog"
+    TUNNELS = "tunnels"
+    RTT = "rtt"
+    CWND = "cwnd"
+    PROGRAMS = "programs"
 
 
 class Isolation(StrEnum):
@@ -79,6 +87,8 @@ class Ability(StrEnum):
     VXLAN = "vxlan"
     BOND = "bond"
     MACVLAN = "macvlan"
+    DUMMY = "dummy"
+    IFB = "ifb"
     VRF = "vrf"
     NFTABLES = "nftables"
     WIREGUARD = "wireguard"
@@ -87,6 +97,8 @@ class Ability(StrEnum):
     KPROBES = "kprobes"
     FENTRY = "fentry"
     PAGE_POOL_STATS = "page_pool_stats"
+    LAB_EVENTS = "lab_events"
+    BCC = "bcc"
     OVERLAY_IN_USERNS = "overlay_in_userns"
     IDMAPPED_MOUNTS = "idmapped_mounts"
     CGROUP_LIMITS = "cgroup_limits"
@@ -106,6 +118,9 @@ class InterfaceSpec(Strict):
     addresses: list[IPvAnyInterface] = Field(default=[], max_length=8)
     mtu: int | None = Field(default=None, ge=68, le=65535)
     up: bool = True
+    device: Device | None = None
+    """What it is when neither a link nor a switch makes it."""
+    qdisc: QdiscSpec | None = None
 
 
 class RouteSpec(Strict):
@@ -129,43 +144,6 @@ class NodeSpec(Strict):
     cpu_percent: int = Field(default=NODE_CPU_PERCENT, ge=5, le=100)
 
 
-class EndSpec(Strict):
-    """One end of a link, written `node:interface` in lab.yaml."""
-
-    node: NodeName
-    interface: InterfaceName
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        if isinstance(value, str):
-            node, colon, interface = value.partition(":")
-            if not colon:
-                raise ValueError("an end is written node:interface, like client:eth0")
-            return {"node": node, "interface": interface}
-        return value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Authors write the text, the wire carries the object; editors that know the schema accept both."""
-        text = {"type": "string", "pattern": "^[a-z][a-z0-9-]*:[a-z][a-z0-9._-]*$", "examples": ["client:eth0"]}
-        return {"anyOf": [text, handler(core)]}
-
-    def __str__(self) -> str:
-        return f"{self.node}:{self.interface}"
-
-
-class VethLink(Strict):
-    """A veth pair between two nodes (or two ends of one)."""
-
-    kind: Literal["veth"] = "veth"
-    ends: tuple[EndSpec, EndSpec]
-
-
-Link = VethLink
-"""Grows into a union over `kind` as further link types arrive."""
-
-
 class AttachPoint(Strict):
     """Where *Build & load* puts a program."""
 
@@ -173,6 +151,8 @@ class AttachPoint(Strict):
     interface: InterfaceName
     hook: Literal["xdp", "tc-ingress", "tc-egress"] = "xdp"
     mode: Literal["native", "generic"] = "native"
+    priority: int = Field(default=1, ge=1, le=1000)
+    """Of tc filters at one hook, who is asked first: the smallest."""
 
 
 class ProgramSpec(Strict):
@@ -216,6 +196,8 @@ class LabSpec(Strict):
     minutes: int = Field(ge=1, le=480)
     level: Literal["beginner", "intermediate", "advanced"] = "beginner"
     order: int = Field(default=100, ge=0)
+    charts: list[Chart] = []
+    """Shown when the lab is opened for the first time, these on top, in this order. Empty: the usual ones."""
 
     runtimes: list[RuntimeName] = Field(default=[RuntimeName.NAMESPACES, RuntimeName.VM], min_length=1)
     isolations: list[Isolation] = Field(default=list(Isolation), min_length=1)
@@ -226,7 +208,12 @@ class LabSpec(Strict):
     """False: IPv6 is off in all nodes, so that wires are quiet."""
 
     nodes: list[NodeSpec] = Field(min_length=1, max_length=NODES_MAX)
-    links: list[Link] = Field(default=[], max_length=LINKS_MAX)
+    links: list[LinkSpec] = Field(default=[], max_length=LINKS_MAX)
+    switches: list[SwitchSpec] = Field(default=[], max_length=SWITCHES_MAX)
+    modules: list[KernelModule] = []
+    """Loaded into a guest's kernel before the lab is built; what switches and devices need is loaded unasked."""
+    vm: VmSpec = VmSpec()
+    """The machine where the lab runs in one."""
     terminals: list[TerminalSpec] = Field(default=[], max_length=6)
     programs: list[ProgramSpec] = Field(default=[], max_length=8)
     steps: list[StepSpec] = Field(min_length=1, max_length=STEPS_MAX)

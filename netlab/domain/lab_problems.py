@@ -46,6 +46,8 @@ PATTERN_WORDS = {
     r"^[a-z][a-z0-9_-]*$": "a small letter, then small letters, digits, dashes and underscores",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of a C function",
     r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$": "a relative path whose parts do not begin with a dot",
+    r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$": "a MAC address in small letters, like 02:00:00:00:00:01",
+    r"^[a-z][a-z0-9_]*$": "a small letter, then small letters, digits and underscores",
     r"^net\.[a-zA-Z0-9_.-]+$": "a sysctl that begins with net., like net.ipv4.ip_forward",
 }
 

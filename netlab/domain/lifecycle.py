@@ -14,6 +14,7 @@ class RunState(StrEnum):
     RUNNING = "running"
     RESETTING = "resetting"  # back to its first state, same id
     PAUSED = "paused"  # on disk, nothing held (vm runtime)
+    BROKEN = "broken"  # its own kernel died or hangs; files are safe, a reset brings it back (vm runtime)
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"  # could not be built, or was lost; holds nothing
@@ -22,15 +23,16 @@ class RunState(StrEnum):
 MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.STARTING, RunState.STOPPED, RunState.FAILED}),
     RunState.STARTING: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED, RunState.QUEUED}),
-    RunState.RUNNING: frozenset({RunState.RESETTING, RunState.PAUSED, RunState.STOPPING, RunState.FAILED}),
+    RunState.RUNNING: frozenset({RunState.RESETTING, RunState.PAUSED, RunState.BROKEN, RunState.STOPPING, RunState.FAILED}),
     RunState.RESETTING: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED}),
-    RunState.PAUSED: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED}),
+    RunState.PAUSED: frozenset({RunState.RUNNING, RunState.RESETTING, RunState.BROKEN, RunState.STOPPING, RunState.FAILED}),
+    RunState.BROKEN: frozenset({RunState.RESETTING, RunState.STOPPING, RunState.FAILED}),
     RunState.STOPPING: frozenset({RunState.STOPPED, RunState.FAILED}),
     RunState.STOPPED: frozenset(),
     RunState.FAILED: frozenset({RunState.STOPPING, RunState.STOPPED}),
 }
 
-ACTIVE = frozenset({RunState.STARTING, RunState.RUNNING, RunState.RESETTING, RunState.PAUSED, RunState.STOPPING})
+ACTIVE = frozenset({RunState.STARTING, RunState.RUNNING, RunState.RESETTING, RunState.PAUSED, RunState.BROKEN, RunState.STOPPING})
 """Holds, or may hold, something on a host: counts against its budget."""
 PENDING = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RESETTING, RunState.STOPPING})
 """Will change by itself."""

@@ -6,9 +6,21 @@ runs anything (`command`) runs it inside the attendee's own node.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, IPvAnyInterface, IPvAnyNetwork, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    IPvAnyInterface,
+    IPvAnyNetwork,
+    StringConstraints,
+    model_validator,
+)
 
 from netlab.domain.ids import FilePath, InterfaceName, NodeName
+
+MacAddress = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
+VlanId = Annotated[int, Field(ge=1, le=4094)]
 
 
 class Strict(BaseModel):
@@ -47,7 +59,7 @@ class Numbers(Strict):
 
 
 class InterfaceProbe(Strict):
-    """An interface exists (or not), is up or down, has an MTU or a kind (as `ip -d link` calls it)."""
+    """An interface exists (or not), is up or down, has an MTU, a kind (as `ip -d link` calls it), or is a port of another."""
 
     kind: Literal["interface"]
     node: NodeName
@@ -56,6 +68,7 @@ class InterfaceProbe(Strict):
     state: Literal["up", "down"] | None = None
     mtu: int | None = Field(default=None, ge=68, le=65535)
     type: str | None = None
+    master: InterfaceName | None = None
 
 
 class AddressProbe(Strict):
@@ -101,7 +114,7 @@ class XdpProbe(Strict):
 
 
 class TcProbe(Strict):
-    """A BPF classifier is (or is not) attached to an interface by cls_bpf."""
+    """A BPF classifier is (or is not) attached to an interface, by cls_bpf or by tcx. `before`: one that is asked after it."""
 
     kind: Literal["tc"]
     node: NodeName
@@ -109,6 +122,8 @@ class TcProbe(Strict):
     direction: Literal["ingress", "egress"]
     attached: bool = True
     program: str | None = None
+    by: Literal["clsact", "tcx"] | None = None
+    before: str | None = None
 
 
 class MapProbe(Strict):
@@ -120,14 +135,16 @@ class MapProbe(Strict):
     kind: Literal["map"]
     node: NodeName
     map: str = Field(max_length=63)
+    type: str | None = Field(default=None, pattern=r"^[a-z_]{1,40}$")
+    """As bpftool calls it: hash, percpu_array, ..."""
     key: int | None = None
     value: Numbers | None = None
     entries: Numbers | None = None
 
     @model_validator(mode="after")
     def _asks_something(self) -> "MapProbe":
-        if self.value is None and self.entries is None:
-            raise ValueError("give value or entries")
+        if self.value is None and self.entries is None and self.type is None:
+            raise ValueError("give value, entries or type")
         return self
 
 
@@ -152,13 +169,94 @@ class CounterProbe(Strict):
 
 
 class QdiscProbe(Strict):
-    """A queueing discipline of this type is (or is not) on an interface."""
+    """A queueing discipline of this type is (or is not) on an interface; `shows` is what `tc qdisc` prints of it."""
 
     kind: Literal["qdisc"]
     node: NodeName
     interface: InterfaceName
     type: str
+    shows: str | None = Field(default=None, max_length=120)
     present: bool = True
+
+
+class BridgeVlanProbe(Strict):
+    """A port of a bridge, or a bridge itself, has (or has not) a VLAN, as its PVID, untagged."""
+
+    kind: Literal["bridge_vlan"]
+    node: NodeName
+    interface: InterfaceName
+    id: VlanId
+    pvid: bool | None = None
+    untagged: bool | None = None
+    present: bool = True
+
+
+class FdbProbe(Strict):
+    """A forwarding entry: a MAC address is (or is not) known behind an interface, in a VLAN, also by the hardware."""
+
+    kind: Literal["fdb"]
+    node: NodeName
+    interface: InterfaceName
+    mac: MacAddress
+    vlan: VlanId | None = None
+    offloaded: bool | None = None
+    """Whether a switch chip has it: learned by it, or given to it."""
+    present: bool = True
+
+
+class FilterProbe(Strict):
+    """A tc filter of clsact or ingress is (or is not) there: its classifier, what it does, whether hardware does it, its hits."""
+
+    kind: Literal["filter"]
+    node: NodeName
+    interface: InterfaceName
+    direction: Literal["ingress", "egress"] = "ingress"
+    classifier: Literal["flower", "matchall", "u32", "bpf"] | None = None
+    action: Literal["drop", "pass", "trap", "redirect", "mirror", "police"] | None = None
+    in_hw: bool | None = None
+    packets: Numbers | None = None
+    """Hits in software and hardware together."""
+    hw_packets: Numbers | None = None
+    present: bool = True
+
+
+class WireguardPeerProbe(Strict):
+    """A WireGuard interface has (or has not) a peer that fits: its allowed addresses, its last handshake, its bytes."""
+
+    kind: Literal["wireguard_peer"]
+    node: NodeName
+    interface: InterfaceName
+    allows: IPvAnyNetwork | None = None
+    handshake_within_s: int | None = Field(default=None, ge=1, le=86_400)
+    rx_bytes: Numbers | None = None
+    tx_bytes: Numbers | None = None
+    present: bool = True
+
+
+class TaggerProbe(Strict):
+    """The conduit of a DSA switch uses this tagger."""
+
+    kind: Literal["tagger"]
+    node: NodeName
+    interface: InterfaceName
+    tagger: str = Field(min_length=1, max_length=20)
+
+
+class StatProbe(Strict):
+    """A statistic of `ethtool -S`: its total, or how much it grows in a second."""
+
+    kind: Literal["stat"]
+    node: NodeName
+    interface: InterfaceName
+    name: str = Field(min_length=1, max_length=32)
+    total: Numbers | None = None
+    per_second: Numbers | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "StatProbe":
+        if (self.per_second is None) == (self.total is None):
+            raise ValueError("give either per_second or total")
+        return self
 
 
 class PingProbe(Strict):
@@ -223,6 +321,7 @@ class CommandProbe(Strict):
 
 Probe = Annotated[
     InterfaceProbe | AddressProbe | RouteProbe | NeighbourProbe | XdpProbe | TcProbe | MapProbe | CounterProbe
-    | QdiscProbe | PingProbe | TcpProbe | UdpProbe | FileProbe | ProgramProbe | CommandProbe,
+    | QdiscProbe | BridgeVlanProbe | FdbProbe | FilterProbe | WireguardPeerProbe | TaggerProbe | StatProbe
+    | PingProbe | TcpProbe | UdpProbe | FileProbe | ProgramProbe | CommandProbe,
     Field(discriminator="kind"),
 ]

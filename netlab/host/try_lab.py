@@ -1,7 +1,8 @@
 """`python -m netlab.host.try_lab FOLDER...`: starts labs for real and proves their checks and solutions, step by step.
 
-For every step that has checks: they are not all green before its solution, and all green after it. It runs the engine
-itself (no Redis, no web) under an instance id of its own, so it can be used beside a running netlab. Needs root.
+For every step that has checks: they are not all green before its solution, and all green after it. A lab is tried everywhere
+it may run on this host: on the host's kernel in every isolation it allows, and in a VM. It runs the engine itself (no Redis, no
+web) under an instance id of its own, so it can be used beside a running netlab. Needs root.
 """
 
 import argparse
@@ -16,26 +17,46 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from netlab.config import Config, load_config
+from netlab.domain.errors import NetlabError
 from netlab.domain.ids import new_command_id, new_run_id, new_terminal_id
-from netlab.domain.lab import Isolation, RuntimeName, StepSpec
+from netlab.domain.lab import Isolation, LabSpec, RuntimeName, StepSpec
 from netlab.domain.lab_file import Lab, LabProblems, Solution, load_lab
 from netlab.domain.lifecycle import RunState
+from netlab.domain.placement import can_run, no_vms
 from netlab.host.counters.client import Sampler
+from netlab.host.kernel import process, uid_slots
 from netlab.host.nodes.sandboxed import SandboxedNodes
 from netlab.host.nsworker.client import NsWorker
+from netlab.host.programs.compiler import SandboxCompiler
 from netlab.host.programs.service import Programs
+from netlab.host.runtimes.base import Runtime
 from netlab.host.runtimes.namespaces import NamespacesRuntime
+from netlab.host.vm_runs.assemble import Vms, assemble
 from netlab.wire.commands import ApplySolution, Command, LabFile, OpenStep, RunCheck, StartRun, StopRun
 from netlab.wire.counters import CounterSchema
 from netlab.wire.events import CheckResult, CheckVerdict, CommandDone, CommandFailed, Event, RunStateChanged
+from netlab.wire.host_report import AbilityReport
+
+Place = tuple[RuntimeName, Isolation]
 
 START_LIMIT_S = 30.0
+VM_START_LIMIT_S = 180.0
+"""The first start of a lab in a VM makes its template."""
+GUEST_LIMIT_S = 180.0
+GUEST_POLL_S = 0.2
+PROBE_LIMIT_S = 60.0
 SOLUTION_LIMIT_S = 120.0
 CHECK_LIMIT_S = 20.0
 GREEN_WITHIN_S = 8.0
 """Counters are sampled once a second and rates look back two: a check may need a moment to see what was done."""
 AGAIN_AFTER_S = 0.5
+VM_PATIENCE = 3
+"""A guest's processor may be a program, on a machine that has other things to do."""
+
+_reports: TypeAdapter[list[AbilityReport]] = TypeAdapter(list[AbilityReport])
 
 
 class TrialFailed(Exception):
@@ -89,7 +110,8 @@ class InProcessOutlet:
             seen = len(self.events)
             self.arrived.clear()
             try:
-                await asyncio.wait_for(self.arrived.wait(), deadline - time.monotonic())
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self.arrived.wait()
             except TimeoutError:
                 raise TrialFailed(f"{what} took longer than {limit_s:.0f} s") from None
 
@@ -97,9 +119,10 @@ class InProcessOutlet:
 class Trial:
     """One run of one lab, from start to its last step."""
 
-    def __init__(self, runtime: NamespacesRuntime, outlet: InProcessOutlet, lab: Lab, isolation: Isolation) -> None:
-        self._runtime, self._outlet, self._lab, self._isolation = runtime, outlet, lab, isolation
+    def __init__(self, runtime: Runtime, outlet: InProcessOutlet, lab: Lab, place: Place) -> None:
+        self._runtime, self._outlet, self._lab, self._place = runtime, outlet, lab, place
         self._run = new_run_id()
+        self._patience = VM_PATIENCE if place[0] is RuntimeName.VM else 1
 
     async def steps(self) -> AsyncIterator[StepTrial]:
         """Starts the lab and yields a line a step. The lab is stopped whatever happens."""
@@ -111,13 +134,14 @@ class Trial:
             await self._stop()
 
     async def _start(self) -> None:
-        spec = self._lab.spec
+        spec, (runtime, isolation) = self._lab.spec, self._place
         await self._runtime.handle(StartRun(
             id=new_command_id(), run=self._run, generation=1, lab=spec, lab_digest=self._lab.digest,
             files=[LabFile(path=path, content=text, version=1) for path, text in self._lab.files.items()],
-            runtime=RuntimeName.NAMESPACES, isolation=self._isolation, terminals=[new_terminal_id() for _ in spec.terminals],
+            runtime=runtime, isolation=isolation, terminals=[new_terminal_id() for _ in spec.terminals],
         ))
-        event = await self._outlet.wait(self._state_is(RunState.RUNNING, RunState.FAILED), START_LIMIT_S, "the start")
+        limit_s = VM_START_LIMIT_S if runtime is RuntimeName.VM else START_LIMIT_S
+        event = await self._outlet.wait(self._state_is(RunState.RUNNING, RunState.FAILED), limit_s, "the start")
         if isinstance(event, RunStateChanged) and event.state is RunState.FAILED:
             raise TrialFailed(event.error.message if event.error else "the lab failed to start")
         self._runtime.set_watched({self._run})
@@ -143,7 +167,7 @@ class Trial:
         return StepTrial(step.id, _share(before), _share(after), time.monotonic() - began, tuple(problems))
 
     async def _green_soon(self, step: StepSpec) -> list[CheckVerdict]:
-        deadline = time.monotonic() + GREEN_WITHIN_S
+        deadline = time.monotonic() + GREEN_WITHIN_S * self._patience
         while True:
             verdicts = await self._check(step)
             if all(v.passed for v in verdicts) or time.monotonic() > deadline:
@@ -151,7 +175,8 @@ class Trial:
             await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _check(self, step: StepSpec) -> list[CheckVerdict]:
-        event = await self._ask(RunCheck(id=new_command_id(), run=self._run, generation=1, step=step.id), CHECK_LIMIT_S)
+        command = RunCheck(id=new_command_id(), run=self._run, generation=1, step=step.id)
+        event = await self._ask(command, CHECK_LIMIT_S * self._patience)
         if isinstance(event, CommandFailed):
             raise TrialFailed(f"the checks of {step.id}: {event.error.message} {event.error.hint}")
         verdicts = event.verdicts if isinstance(event, CheckResult) else []
@@ -165,7 +190,7 @@ class Trial:
             id=new_command_id(), run=self._run, generation=1, step=solution.step, actions=list(solution.spec.actions),
             files=files,
         )
-        event = await self._ask(command, SOLUTION_LIMIT_S)
+        event = await self._ask(command, SOLUTION_LIMIT_S * self._patience)
         return [f"solution/{solution.number:02d}: {event.error.message}"] if isinstance(event, CommandFailed) else []
 
     async def _ask(self, command: Command, limit_s: float) -> Event:
@@ -181,7 +206,7 @@ def _share(verdicts: list[CheckVerdict]) -> str:
 
 
 @asynccontextmanager
-async def engine(config: Config) -> AsyncIterator[tuple[NamespacesRuntime, InProcessOutlet]]:
+async def shared_kernel(config: Config) -> AsyncIterator[tuple[Runtime, InProcessOutlet]]:
     """The engine with all its real parts and nothing around it."""
     outlet, worker = InProcessOutlet(), NsWorker()
     runtime: NamespacesRuntime
@@ -205,6 +230,52 @@ async def engine(config: Config) -> AsyncIterator[tuple[NamespacesRuntime, InPro
 
 
 @asynccontextmanager
+async def machines(config: Config) -> AsyncIterator[tuple[Vms, InProcessOutlet]]:
+    """The `vm` runtime with real machines. None of them is left when this ends."""
+    outlet, worker = InProcessOutlet(), NsWorker()
+    await worker.start()
+    vms = assemble(config, worker, SandboxCompiler(config), outlet, _from_the_start)
+    try:
+        vms.runtime.load()
+        await vms.runtime.open()
+        vms.runtime.watch_guest()
+        yield vms, outlet
+    finally:
+        await vms.runtime.close()
+        for run in await vms.machines.owned_runs():
+            await vms.machines.remove(run)
+            uid_slots.release(config.instance, run)
+        await vms.close()
+        await worker.close()
+
+
+async def _from_the_start(terminal: str) -> int:
+    return 0
+
+
+@asynccontextmanager
+async def engine(config: Config, place: Place) -> AsyncIterator[tuple[Runtime, InProcessOutlet]]:
+    """Whoever carries out runs of that place. Raises TrialFailed where it cannot."""
+    if place[0] is RuntimeName.NAMESPACES:
+        async with shared_kernel(config) as engine:
+            yield engine
+    else:
+        async with machines(config) as (vms, outlet):
+            await _guest_boots(vms)
+            yield vms.runtime, outlet
+
+
+async def _guest_boots(vms: Vms) -> None:
+    for _ in range(int(GUEST_LIMIT_S / GUEST_POLL_S)):
+        if vms.runtime.guest_report().state != "trying":
+            break
+        await asyncio.sleep(GUEST_POLL_S)
+    obstacle = no_vms(vms.runtime.guest_report())
+    if obstacle is not None:
+        raise TrialFailed(f"no VM runs here: {obstacle.why}. {obstacle.fix}")
+
+
+@asynccontextmanager
 async def own_config() -> AsyncIterator[Config]:
     """This machine's configuration under another instance id, with folders that are gone afterwards."""
     base = load_config()
@@ -220,47 +291,79 @@ async def own_config() -> AsyncIterator[Config]:
 
 
 async def try_lab(folder: Path, isolations: list[Isolation] | None = None) -> bool:
-    """Prints a table for each isolation; True when every step did what it should."""
+    """Prints a table for each place; True when every step did what it should in all of them."""
     try:
         lab = load_lab(folder)
     except LabProblems as error:
         print(error, file=sys.stderr)
         return False
-    allowed = [i for i in lab.spec.isolations if i is not Isolation.PRIVATE]
-    wanted = [i for i in allowed if isolations is None or i in isolations]
-    if RuntimeName.NAMESPACES not in lab.spec.runtimes or not wanted:
-        print(f"{lab.spec.id}: does not run in namespaces of this kernel; nothing to try here")
-        return True
-    results = [await _try_isolation(lab, isolation) for isolation in wanted]
+    places = await places_of(lab.spec, list(Isolation) if isolations is None else isolations)
+    results = [await _try_place(lab, place) for place in places]
     return all(results)
 
 
-async def _try_isolation(lab: Lab, isolation: Isolation) -> bool:
-    print(f"\n{lab.spec.id}, {isolation.value}")
-    print(f"  {'step':<28} {'before':>8} {'after':>8} {'seconds':>8}")
+async def places_of(lab: LabSpec, isolations: list[Isolation]) -> list[Place]:
+    """Where an attendee's run of it could go. What the host's kernel lacks sends it to a VM, which is one of them."""
+    wanted = [i for i in lab.isolations if i in isolations]
+    places: list[Place] = []
+    shared = [i for i in wanted if i is not Isolation.PRIVATE and RuntimeName.NAMESPACES in lab.runtimes]
+    abilities = await _abilities() if shared else {}
+    on_the_host = lab.model_copy(update={"runtimes": [RuntimeName.NAMESPACES]})
+    for isolation in shared:
+        placement = can_run(on_the_host, isolation, abilities)
+        if placement.ok:
+            places.append((RuntimeName.NAMESPACES, isolation))
+        else:
+            print(f"\n{lab.id}, {isolation.value}: not on this host's kernel: {placement.why}")
+    if Isolation.PRIVATE in wanted and RuntimeName.VM in lab.runtimes:
+        places.append((RuntimeName.VM, Isolation.PRIVATE))
+    if not places:
+        print(f"{lab.id}: there is nothing to try here")
+    return places
+
+
+async def _abilities() -> dict[str, AbilityReport]:
+    """Of the host's kernel. Whether guests boot is not asked: the `vm` runtime tries it itself."""
+    environment = {name: value for name, value in os.environ.items() if name.startswith("NETLAB_")}
+    environment |= {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "NETLAB_GUEST_DIR": "/nonexistent"}
+    argv = [sys.executable, "-m", "netlab.host", "probe", "--json"]
+    finished = await process.run(argv, timeout_s=PROBE_LIMIT_S, env=environment)
+    return {report.ability: report for report in _reports.validate_json(finished.stdout)}
+
+
+async def _try_place(lab: Lab, place: Place) -> bool:
+    runtime, isolation = place
+    print(f"\n{lab.spec.id}, {isolation.value}{', in a VM' if runtime is RuntimeName.VM else ''}")
+    print(f"  {'step':<28} {'before':>8} {'after':>8} {'seconds':>8}", flush=True)
     well = True
-    async with own_config() as config, engine(config) as (runtime, outlet):
+    async with own_config() as config:
         try:
-            async for line in Trial(runtime, outlet, lab, isolation).steps():
-                result = "FAILED" if line.problems else "ok"
-                print(f"  {line.step:<28} {line.before:>8} {line.after:>8} {line.seconds:>8.1f}  {result}")
-                for problem in line.problems:
-                    print(f"      {problem}")
-                well = well and not line.problems
-        except TrialFailed as error:
+            async with engine(config, place) as (carrier, outlet):
+                async for line in Trial(carrier, outlet, lab, place).steps():
+                    _print_line(line)
+                    well = well and not line.problems
+        except (TrialFailed, NetlabError) as error:
             print(f"  FAILED: {error}")
             well = False
     return well
 
 
+def _print_line(line: StepTrial) -> None:
+    result = "FAILED" if line.problems else "ok"
+    print(f"  {line.step:<28} {line.before:>8} {line.after:>8} {line.seconds:>8.1f}  {result}", flush=True)
+    for problem in line.problems:
+        print(f"      {problem}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m netlab.host.try_lab", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    known = [i for i in Isolation if i is not Isolation.PRIVATE]
-    parser.add_argument("--isolation", action="append", type=Isolation, choices=known, help="only this one; may be repeated")
+    parser.add_argument(
+        "--isolation", action="append", type=Isolation, choices=list(Isolation), help="only this one; may be repeated",
+    )
     arguments = parser.parse_args()
     if os.geteuid() != 0:
-        print("Labs are made of namespaces, which only root can make. Run it again as root.", file=sys.stderr)
+        print("Labs are made of namespaces and machines, which only root can make. Run it again as root.", file=sys.stderr)
         return 2
     results = [asyncio.run(try_lab(folder, arguments.isolation)) for folder in arguments.folders]
     return 0 if all(results) else 1

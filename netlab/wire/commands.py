@@ -10,6 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import CommandId, FilePath, InterfaceName, NodeName, RunId, StepId, TerminalId
 from netlab.domain.lab import Isolation, LabSpec, RuntimeName, SolutionAction
+from netlab.wire.packets import SNAP_BYTES, SNAP_BYTES_MAX, SNAP_BYTES_MIN
+from netlab.wire.traces import (
+    CALLS_DEFAULT,
+    CALLS_MAX,
+    DEPTH_DEFAULT,
+    DEPTH_MAX,
+    FUNCTION_DEFAULT,
+    PACKETS_DEFAULT,
+    PACKETS_MAX,
+    FunctionName,
+    FunctionSearch,
+    TraceMode,
+    TraceProtocol,
+)
 
 FILE_BYTES_MAX = 64 * 1024
 FILES_MAX = 64
@@ -130,6 +144,14 @@ class BuildProgram(CommandBase):
     """None: as the lab says."""
 
 
+class FormatFile(CommandBase):
+    """Lay out C as the kernel does. Nothing is written: a FormatReply comes as a blob under this command's id."""
+
+    kind: Literal["format_file"] = "format_file"
+    path: FilePath
+    content: str = Field(max_length=FILE_BYTES_MAX)
+
+
 class DetachProgram(CommandBase):
     kind: Literal["detach_program"] = "detach_program"
     node: NodeName
@@ -144,13 +166,88 @@ class ExportHome(CommandBase):
     node: NodeName
 
 
+class PauseRun(CommandBase):
+    """Memory to disk, nothing held (vm runtime). Refused with CANNOT_PAUSE where labs share the host's kernel."""
+
+    kind: Literal["pause_run"] = "pause_run"
+
+
+class ResumeRun(CommandBase):
+    """Go on where PauseRun stopped; for a run that runs already: its state is told."""
+
+    kind: Literal["resume_run"] = "resume_run"
+
+
+class ImpairLink(CommandBase):
+    """What one end of a link does to the packets that it sends (netem); all zero: nothing any more."""
+
+    kind: Literal["impair_link"] = "impair_link"
+    node: NodeName
+    interface: InterfaceName
+    delay_ms: float = Field(default=0, ge=0, le=10_000)
+    jitter_ms: float = Field(default=0, ge=0, le=10_000)
+    loss_percent: float = Field(default=0, ge=0, le=100)
+    rate_kbit: int = Field(default=0, ge=0, le=100_000_000)
+
+
+class StartCapture(CommandBase):
+    """Capture what passes an interface, whoever made it. This command's id is the capture's."""
+
+    kind: Literal["start_capture"] = "start_capture"
+    node: NodeName
+    interface: InterfaceName
+    snap_bytes: int = Field(default=SNAP_BYTES, ge=SNAP_BYTES_MIN, le=SNAP_BYTES_MAX)
+
+
+class StopCapture(CommandBase):
+    kind: Literal["stop_capture"] = "stop_capture"
+    capture: CommandId
+
+
+class ExportCapture(CommandBase):
+    """Hand a capture up as pcapng, as it is now, as a blob under this command's id."""
+
+    kind: Literal["export_capture"] = "export_capture"
+    capture: CommandId
+
+
+class StartTrace(CommandBase):
+    """Trace a run. This command's id is the trace's. `way`: `packets` of `protocol` that are first seen at `node`. `functions`:
+    the next `calls` of `function`, down to `depth`, where the run has a kernel of its own."""
+
+    kind: Literal["start_trace"] = "start_trace"
+    mode: TraceMode
+    node: NodeName | None = None
+    protocol: TraceProtocol = "any"
+    packets: int = Field(default=PACKETS_DEFAULT, ge=1, le=PACKETS_MAX)
+    function: FunctionName = FUNCTION_DEFAULT
+    depth: int = Field(default=DEPTH_DEFAULT, ge=1, le=DEPTH_MAX)
+    calls: int = Field(default=CALLS_DEFAULT, ge=1, le=CALLS_MAX)
+
+
+class StopTrace(CommandBase):
+    kind: Literal["stop_trace"] = "stop_trace"
+    trace: CommandId
+
+
+class FindFunctions(CommandBase):
+    """Which functions of the run's own kernel may be traced: event `functions_found`."""
+
+    kind: Literal["find_functions"] = "find_functions"
+    search: FunctionSearch
+
+
 Command = Annotated[
     StartRun | StopRun | ResetRun | ResetNode | OpenStep | RunCheck | ApplySolution | WriteFile | DeleteFile
-    | OpenTerminal | CloseTerminal | BuildProgram | DetachProgram | ExportHome,
+    | OpenTerminal | CloseTerminal | BuildProgram | FormatFile | DetachProgram | ExportHome | PauseRun | ResumeRun | ImpairLink
+    | StartCapture | StopCapture | ExportCapture | StartTrace | StopTrace | FindFunctions,
     Field(discriminator="kind"),
 ]
 
-URGENT_KINDS = frozenset({"stop_run", "open_terminal", "close_terminal", "open_step", "write_file", "delete_file"})
+URGENT_KINDS = frozenset({
+    "stop_run", "open_terminal", "close_terminal", "open_step", "write_file", "delete_file",
+    "start_capture", "stop_capture", "export_capture", "start_trace", "stop_trace", "find_functions",
+})
 """Go through the control queue: they must not wait behind starts and builds."""
 
 _adapter: TypeAdapter[Command] = TypeAdapter(Command)

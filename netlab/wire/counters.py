@@ -1,17 +1,20 @@
 """Counter samples: how the sampler packs a lab's numbers, how a web process merges them, what a browser gets.
 
-A counter is (node, object, kind, name, unit). A lab's counters have a fixed order, its *schema*, which changes only
-with the topology and then gets a new version. Values are absolute non-negative integers; a delta is only an encoding.
+A counter is (node, object, kind, name, unit), with words where its name does not say enough. A lab's counters have a
+fixed order, its *schema*, which changes only when there are others than before, and then gets a new version. Values are
+absolute non-negative integers; a delta is only an encoding.
 
     packet    one PUBLISH per host and tick: MessagePack [sent_at, {run: body, ...}]
     body      [FULL, schema_version, sampled_at, [value, ...]]               at subscribe, every 10 s, on request
-              [DELTA, schema_version, sampled_at, [index, difference, ...]]  in between; absent when nothing changed
+              [DELTA, schema_version, sampled_at, [index, difference, ...]]  in between; absent when nothing changed,
+                                                                                 unless the schema says `every_tick`
     frame     to a browser, binary: MessagePack [kind, schema_version, number, sampled_at, values as in the body]
 
 `sampled_at` is Unix time in seconds (float). A browser that misses a `number`, or sees a delta of a schema version it
 does not have, asks for a full frame and goes on; nothing queues.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +30,8 @@ HISTORY_S = 60
 
 
 class Counter(BaseModel):
-    """`kind`: interface, xdp, ... (open for what comes); `unit`: packets, bytes, or 1. `derived`: computed, not counted."""
+    """`kind`: interface, xdp, drop, event, ... (open for what comes); `unit`: packets, bytes, or 1. `derived`: computed, not
+    counted. `words`: what it means, where a browser cannot know it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +41,7 @@ class Counter(BaseModel):
     name: str
     unit: str
     derived: bool = False
+    words: str = ""
 
 
 class CounterSchema(BaseModel):
@@ -45,6 +50,9 @@ class CounterSchema(BaseModel):
     run: str
     version: int
     counters: list[Counter]
+    every_tick: bool = False
+    """Ticks are dear and come when they can (a guest on a processor made of software), so each is told, also one in which
+    nothing has moved: between two samples counters went steadily. Otherwise what is not told did not move."""
 
 
 def pack_packet(sent_at: float, bodies: dict[str, bytes]) -> bytes:
@@ -59,21 +67,38 @@ def unpack_packet(data: bytes) -> tuple[float, dict[str, bytes]]:
 
 @dataclass
 class Encoder:
-    """Sampler side, one per run: turns absolute values into bodies."""
+    """Sampler side, one per schema of a run: keeps its values, and turns what has changed since the last body into the next."""
 
     schema_version: int
-    _last: list[int] | None = None
+    every_tick: bool = False
+    values: list[int] = field(default_factory=list)
+    """In the schema's order. Change them by `put`."""
+    _changes: dict[int, int] = field(default_factory=dict)
+    """Index: difference since the last body."""
     _full_at: float = float("-inf")
 
-    def encode(self, values: list[int], sampled_at: float, *, full: bool = False) -> bytes | None:
-        """The body for this tick, None when there is nothing to say. Keeps `values`: hand over a new list each time."""
-        last, self._last = self._last, values
-        if full or last is None or len(last) != len(values) or sampled_at - self._full_at >= FULL_EVERY_S:
+    def put(self, at: int, values: Iterable[int]) -> None:
+        """The newest values from index `at` on; those beyond the last are new ones, before the first body only."""
+        own, changes = self.values, self._changes
+        if at == len(own):
+            own.extend(values)
+            return
+        for index, value in enumerate(values, at):
+            before = own[index]
+            if value != before:
+                own[index] = value
+                changes[index] = changes.get(index, 0) + value - before
+
+    def body(self, sampled_at: float, *, full: bool = False) -> bytes | None:
+        """The body for this tick, None when there is nothing to say (an empty delta with `every_tick`)."""
+        if full or sampled_at - self._full_at >= FULL_EVERY_S:
             self._full_at = sampled_at
-            return full_body(self.schema_version, sampled_at, values)
-        if last == values:
+            self._changes.clear()
+            return full_body(self.schema_version, sampled_at, self.values)
+        if not self._changes and not self.every_tick:
             return None
-        pairs = [x for i, (a, b) in enumerate(zip(last, values, strict=True)) if a != b for x in (i, b - a)]
+        pairs = [x for change in self._changes.items() for x in change]
+        self._changes.clear()
         return _pack([DELTA, self.schema_version, sampled_at, pairs])
 
 
@@ -127,6 +152,11 @@ class Frame:
 def full_body(schema_version: int, sampled_at: float, values: list[int]) -> bytes:
     """A full body outside the chain of deltas: for the history."""
     return _pack([FULL, schema_version, sampled_at, values])
+
+
+def is_full(body: bytes) -> bool:
+    """Whether a body needs none before it. Looks at one byte: an array's head is one in MessagePack, and so is a small number."""
+    return body[1] == FULL
 
 
 def history_frame(body: bytes) -> Frame:

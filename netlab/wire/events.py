@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from netlab.domain.errors import ErrorBody
 from netlab.domain.lifecycle import RunState
+from netlab.wire.maps import MAPS_MAX, SeenMap
+from netlab.wire.packets import BATCH_MAX, CAPTURES_KEPT, CaptureSeen, Packet
+from netlab.wire.traces import FOUND_MAX, FunctionName, FunctionSearch, TraceSeen
 
 VERIFIER_LOG_BYTES_MAX = 256 * 1024
 
@@ -141,7 +144,8 @@ class Attachment(BaseModel):
     node: str
     interface: str
     hook: Literal["xdp", "tc-ingress", "tc-egress"]
-    mode: Literal["native", "generic", "offload", ""] = ""
+    mode: Literal["native", "generic", "offload", "tcx", ""] = ""
+    """Of classifiers at one hook, tcx's come first; each kind in the order in which the kernel asks them."""
     program_id: int
     name: str
 
@@ -190,6 +194,96 @@ class StormStopped(EventBase):
     limit_pps: int
 
 
+class Impairment(BaseModel):
+    """What one end of a link does to the packets that it sends; all zero: nothing."""
+
+    node: str
+    interface: str
+    delay_ms: float = 0
+    jitter_ms: float = 0
+    loss_percent: float = 0
+    rate_kbit: int = 0
+
+
+class LinkImpaired(EventBase):
+    kind: Literal["link_impaired"] = "link_impaired"
+    impairment: Impairment
+
+
+class TaggedFrame(BaseModel):
+    """One frame on the wire between a conduit and its switch. `fields` are the tag's own, in words, in wire order."""
+
+    at: float
+    direction: Literal["to_cpu", "from_cpu"]
+    tagger: str
+    """dsa, edsa, trailer, or none."""
+    port: int
+    """-1 when the tag names none."""
+    port_name: str
+    fields: list[tuple[str, str]]
+    tag: str
+    """The tag's bytes in hex."""
+    source: str
+    destination: str
+    protocol: str
+    """What is in it, in words: 'ARP who-has 10.0.0.2', 'ICMP echo request'."""
+    bytes: int
+
+
+class TaggedFrames(EventBase):
+    """What was just seen on a switch's wire, newest last, while somebody looks; not kept anywhere."""
+
+    kind: Literal["tagged_frames"] = "tagged_frames"
+    node: str
+    switch: str
+    frames: list[TaggedFrame] = Field(max_length=50)
+    skipped: int = 0
+    """More came than could be shown."""
+
+
+class MapsSeen(EventBase):
+    """All maps of the run's attached and pinned programs as they just were, while somebody looks; not kept anywhere."""
+
+    kind: Literal["maps"] = "maps"
+    maps: list[SeenMap] = Field(max_length=MAPS_MAX)
+    more: int = 0
+    """Maps that are there and not shown."""
+
+
+class PacketsSeen(EventBase):
+    """What a capture has just taken, oldest first, while somebody looks; the file has them all."""
+
+    kind: Literal["packets"] = "packets"
+    capture: str
+    node: str
+    packets: list[Packet] = Field(max_length=BATCH_MAX)
+    more: int = 0
+    """More came than are shown, or than could be taken."""
+
+
+class CapturesSeen(EventBase):
+    """A run's captures as they are now, oldest first: once a second while somebody looks, and when one begins or ends."""
+
+    kind: Literal["captures"] = "captures"
+    captures: list[CaptureSeen] = Field(max_length=CAPTURES_KEPT)
+
+
+class TraceTold(EventBase):
+    """A run's trace as it is now: once a second while somebody looks, and when it changes. None: there is none."""
+
+    kind: Literal["trace"] = "trace"
+    trace: TraceSeen | None
+
+
+class FunctionsFound(EventBase):
+    """Functions of the run's own kernel in whose names each word of `search` is."""
+
+    kind: Literal["functions_found"] = "functions_found"
+    search: FunctionSearch
+    functions: list[FunctionName] = Field(max_length=FOUND_MAX)
+    more: int = Field(ge=0)
+
+
 class QueueMoved(EventBase):
     """Made by the web side for a run that waits for a place: 1 is next."""
 
@@ -214,12 +308,16 @@ class Announcement(EventBase):
 Event = Annotated[
     RunStateChanged | HostStepStarted | HostStepFinished | CommandFailed | CommandDone | CheckResult | FileChanged
     | FileSaved | ProgramResult | ProgramsChanged | TerminalOpened | TerminalClosed | NodeReset | NodeStopped | StormStopped
+    | LinkImpaired | TaggedFrames | MapsSeen | PacketsSeen | CapturesSeen | TraceTold | FunctionsFound
     | QueueMoved | TimeChanged | Announcement,
     Field(discriminator="kind"),
 ]
 
 HIDDEN_FROM_BROWSERS = frozenset({"file_changed"})
 """Only the projector reads them."""
+
+LIVE_ONLY = frozenset({"tagged_frames", "maps", "packets", "captures", "trace", "functions_found"})
+"""Shown while they happen, by whoever looks: no rows are made of them, nothing resumes from them."""
 
 _adapter: TypeAdapter[Event] = TypeAdapter(Event)
 

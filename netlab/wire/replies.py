@@ -26,3 +26,10 @@ def parse_reply(data: bytes) -> CommandReply:
         return CommandReply.model_validate_json(data)
     except ValidationError as error:
         raise NetlabError(ErrorCode.BAD_MESSAGE, what="the agent's reply") from error
+
+
+class FormatReply(BaseModel):
+    """The blob that answers a FormatFile: the text, or why there is none."""
+
+    content: str = ""
+    error: ErrorBody | None = None

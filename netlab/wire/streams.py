@@ -1,6 +1,6 @@
 """Redis: reading and writing netlab's streams, channels and keys (`redis_names`). Used by the agent, the projector and the web.
 
-Everything here is asyncio except `SyncStreams`, the few calls that Django's synchronous code makes.
+Everything here is asyncio; the few calls that Django's synchronous code makes are in `sync_streams`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from netlab.wire.counters import HISTORY_S, CounterSchema
-from netlab.wire.events import HIDDEN_FROM_BROWSERS, Event
+from netlab.wire.events import HIDDEN_FROM_BROWSERS, LIVE_ONLY, Event
 from netlab.wire.host_report import HostReport
 from netlab.wire.redis_names import (
     AGENT_GROUP,
@@ -27,11 +27,14 @@ from netlab.wire.redis_names import (
     PROJECTOR_GROUP,
     REPORT_EXPIRE_S,
     TERMINAL_ENTRIES_MAX,
+    TYPED_EXPIRE_S,
     WATCH_EXPIRE_S,
     Keys,
+    events_kept,
 )
 from netlab.wire.redis_replies import by_stream, entries_of, offset_of, rows_of
-from netlab.wire.terminals import SCROLLBACK_BYTES, TerminalMessage, terminal_message
+from netlab.wire.terminals import SCROLLBACK_BYTES, TerminalInput, TerminalMessage, terminal_message
+from netlab.wire.web_report import WebReport
 
 _OFFSET = struct.Struct(">Q")
 
@@ -73,9 +76,12 @@ class HostStreams:
 
     def _add_event(self, pipe: Any, event: Event) -> None:
         data = event.model_dump_json()
+        if event.kind in LIVE_ONLY:
+            pipe.publish(self.keys.run_wake(event.run), data)
+            return
         hidden = event.kind in HIDDEN_FROM_BROWSERS  # a file's whole text: thousands of them are no history for a browser
         if not hidden:
-            pipe.xadd(self.keys.run_events(event.run), {"e": data}, maxlen=EVENTS_MAX, approximate=True)
+            pipe.xadd(self.keys.run_events(event.run), {"e": data}, maxlen=events_kept(len(data)), approximate=True)
         pipe.xadd(self.keys.host_events(self.host), {"e": data}, maxlen=HOST_EVENTS_MAX, approximate=True)
         if hidden:
             return
@@ -125,15 +131,23 @@ class HostStreams:
         await self.client.set(self.keys.report(report.host), report.model_dump_json(), ex=REPORT_EXPIRE_S)
 
     async def inbox(self) -> AsyncIterator["TerminalMessage | FullSampleWanted"]:
-        """Messages for this host, each delivered once, also those that came while no agent ran. Ends never."""
+        """Messages for this host, each delivered once, also those that came while no agent ran, or that Redis gave to one
+        that had just been killed. They are confirmed before they are handed on: nothing is typed twice. Ends never."""
         key = self.keys.inbox(self.host)
         await _ensure_group(self.client, key, AGENT_GROUP)
-        while True:
-            answer = await self.client.xreadgroup(AGENT_GROUP, "agent", {key: ">"}, count=200, block=INBOX_BLOCK_MS, noack=True)
-            for _, fields in entries_of(answer):
-                message = _parse_inbox(fields)
-                if message is not None:
-                    yield message
+        for start in ("0", ">"):  # first what was given to an agent that did not live to confirm it
+            while True:
+                wait_ms = INBOX_BLOCK_MS if start == ">" else None
+                answer = await self.client.xreadgroup(AGENT_GROUP, "agent", {key: start}, count=200, block=wait_ms)
+                entries = list(entries_of(answer))
+                if entries:
+                    await self.client.xack(key, AGENT_GROUP, *(entry_id for entry_id, _ in entries))
+                elif start == "0":
+                    break
+                for _, fields in entries:
+                    message = _parse_inbox(fields or {})  # nothing: trimmed meanwhile
+                    if message is not None:
+                        yield message
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,15 @@ def _parse_inbox(fields: dict[bytes, bytes]) -> "TerminalMessage | FullSampleWan
         return None
 
 
+_SEND_INPUT = """
+local passed = tonumber(redis.call('GET', KEYS[1]) or ARGV[1])
+if passed > tonumber(ARGV[1]) then return passed end
+redis.call('SET', KEYS[1], ARGV[1] + ARGV[2], 'EX', ARGV[3])
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 5))
+return ARGV[1] + ARGV[2]
+"""
+"""Count and send in one step: of two connections of one viewer, an old one that is dying and its successor, each byte once."""
+
 # --- the web's side --------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +198,7 @@ class WebStreams:
 
     def __init__(self, client: "redis.asyncio.Redis", instance: str) -> None:
         self.client, self.keys = client, Keys(instance)
+        self._send_input = client.register_script(_SEND_INPUT)
 
     async def events_after(self, run: str, last_id: str, count: int = EVENTS_MAX) -> list[tuple[str, bytes]]:
         """(id, event JSON) after `last_id` ('0' for all that is kept), oldest first."""
@@ -209,7 +233,7 @@ class WebStreams:
             return 0
         done: bytes = groups[0]["last-delivered-id"]
         if groups[0]["pending"]:
-            done = (await self.client.xpending(key, PROJECTOR_GROUP))["min"]
+            done = (await self.client.xpending(key, PROJECTOR_GROUP))["min"] or done  # none: it has just done the last
         elif done == newest[0][0]:
             return None
         return int(done.split(b"-")[0])
@@ -237,6 +261,9 @@ class WebStreams:
     async def watch(self, run: str) -> None:
         await self.client.set(self.keys.watch(run), b"1", ex=WATCH_EXPIRE_S)
 
+    async def report_web(self, report: WebReport) -> None:
+        await self.client.set(self.keys.web_report(report.process), report.model_dump_json(), ex=REPORT_EXPIRE_S)
+
     async def terminal_output(self, terminal: str, after_offset: int, count: int = 64) -> list[tuple[int, bytes]]:
         """(end offset, bytes) of kept output that ends after `after_offset`, oldest first."""
         after = f"({after_offset}-0" if after_offset else "-"
@@ -254,6 +281,19 @@ class WebStreams:
     async def send_terminal(self, host: str, message: TerminalMessage) -> None:
         fields: dict[Any, Any] = dict(message.model_dump())
         await self.client.xadd(self.keys.inbox(host), fields, maxlen=INBOX_MAX, approximate=True)
+
+    async def send_input(self, host: str, message: TerminalInput, viewer: str, offset: int) -> int:
+        """Pass on what this viewer typed, of which `message` is what follows its first `offset` bytes. Returns how many are
+        passed on now; more than `offset` before the call (a connection that was thought dead brought them): nothing was sent."""
+        fields = [part for pair in message.model_dump().items() for part in pair]
+        keys = [self.keys.terminal_typed(message.terminal, viewer), self.keys.inbox(host)]
+        passed: int = await self._send_input(keys, [offset, len(message.data), TYPED_EXPIRE_S, INBOX_MAX, *fields])
+        return passed
+
+    async def typed(self, terminal: str, viewer: str) -> int | None:
+        """How many bytes of this viewer's input were passed on; None when that is not known (any more)."""
+        count = await self.client.get(self.keys.terminal_typed(terminal, viewer))
+        return None if count is None else int(count)
 
     async def ask_full_sample(self, host: str, run: str) -> None:
         await self.client.xadd(self.keys.inbox(host), {"full": run}, maxlen=INBOX_MAX, approximate=True)
@@ -300,42 +340,6 @@ class HostEvent:
 def parse_live_terminal(payload: bytes) -> tuple[int, bytes]:
     """(end offset, bytes) of a message on a terminal's live channel."""
     return _OFFSET.unpack_from(payload)[0], payload[_OFFSET.size:]
-
-
-class SyncStreams:
-    """The calls of Django's synchronous code: actions publish events, admission reads host reports."""
-
-    def __init__(self, url: str, instance: str) -> None:
-        self.client = redis.Redis.from_url(url, health_check_interval=15)
-        self.keys = Keys(instance)
-
-    def publish_event(self, event: Event) -> None:
-        pipe = self.client.pipeline(transaction=False)
-        pipe.xadd(self.keys.run_events(event.run), {"e": event.model_dump_json()}, maxlen=EVENTS_MAX, approximate=True)
-        pipe.publish(self.keys.run_wake(event.run), b"")
-        pipe.expire(self.keys.run_events(event.run), ENDED_EXPIRE_S)
-        pipe.execute()
-
-    def publish_host_event(self, host: str, event: Event) -> None:
-        """An event that concerns rows, too: what a worker tells when the agent refused a command or is away."""
-        self.publish_event(event)
-        self.client.xadd(self.keys.host_events(host), {"e": event.model_dump_json()}, maxlen=HOST_EVENTS_MAX, approximate=True)
-
-    def take_blob(self, command: str) -> bytes | None:
-        """Once: it is megabytes, and whoever asked for it asks again if it does not arrive."""
-        data = self.client.getdel(self.keys.blob(command))
-        return data if isinstance(data, bytes) else None
-
-    def host_report(self, host: str) -> HostReport | None:
-        """None: the host has been silent for REPORT_EXPIRE_S, it is away."""
-        data = self.client.get(self.keys.report(host))
-        return HostReport.model_validate_json(data) if isinstance(data, bytes) else None
-
-    def watched(self, runs: list[str]) -> set[str]:
-        if not runs:
-            return set()
-        values = self.client.mget([self.keys.watch(run) for run in runs])
-        return {run for run, value in zip(runs, values, strict=True) if value is not None}
 
 
 async def _ensure_group(client: "redis.asyncio.Redis", key: str, group: str) -> None:

@@ -24,6 +24,8 @@ from netlab.host.nodes.sandboxed import SandboxedNodes
 from netlab.host.nsworker.client import NsWorker
 from netlab.host.programs.service import Programs
 from netlab.host.runtimes.namespaces import NamespacesRuntime
+from netlab.host.runtimes.several import SeveralRuntimes
+from netlab.host.vm_runs.assemble import assemble
 from netlab.wire.streams import HostStreams, connect
 
 log = logging.getLogger(__name__)
@@ -44,17 +46,21 @@ class Agent:
         self._lock = _lock(config)
         self._client = connect(config.redis_url)
         self._streams = HostStreams(self._client, config.instance, config.host_name)
-        self._bridge = RedisBridge(self._streams, self._hold_terminals)
+        self._bridge = RedisBridge(self._streams, self._hold_terminals, self._want_full)
         self._worker = NsWorker()
         self._holder = HolderClient(config.holder_socket)
         bridge = self._bridge
         self._sampler = Sampler(config, bridge.counters, bridge.counter_history, bridge.counter_schema, self._storm)
         nodes = SandboxedNodes(config, self._worker)
-        self.runtime = NamespacesRuntime(
-            config, nodes, self._sampler, Programs(config, nodes), bridge, holder=self._holder, end_offset=self._end_offset,
+        programs = Programs(config, nodes)
+        self._vms = assemble(config, self._worker, programs.compiler, bridge, self._end_offset)  # its slots are there once
+        namespaces = NamespacesRuntime(
+            config, nodes, self._sampler, programs, bridge, holder=self._holder, end_offset=self._end_offset,
+            others=self._vms.runtime.machines_names,
         )
+        self.runtime = SeveralRuntimes(namespaces, self._vms.runtime)
         self._socket = ControlSocket(config, self.runtime)
-        self._reporter = HostReporter(config, self._streams, self.runtime)
+        self._reporter = HostReporter(config, self._streams, self.runtime, self._own_processes)
 
     async def run(self) -> bool:
         """Until SIGTERM or SIGINT; then lets go without ending any run. False: it ended by itself, because a part broke."""
@@ -92,6 +98,7 @@ class Agent:
     async def _close(self, writer: asyncio.Task[None]) -> None:
         await self._socket.close()
         await self.runtime.close()
+        await self._vms.close()
         await self._sampler.close()
         await _cancel({writer})
         await self._bridge.flush(FLUSH_WITHIN_S)
@@ -105,8 +112,15 @@ class Agent:
     def _hold_terminals(self, held: bool) -> None:
         self.runtime.hold_terminals(held)
 
+    def _want_full(self, run: str) -> None:
+        self.runtime.want_full_sample(run)
+
     def _storm(self, run: str, node: str, interface: str, pps: int, limit_pps: int) -> None:
+        self._reporter.storm(run, node, os.fsencode(interface).decode(errors="backslashreplace"), pps, limit_pps)
         self.runtime.storm(run, node, interface, pps, limit_pps)
+
+    def _own_processes(self) -> dict[str, int | None]:
+        return {"agent": os.getpid(), "sampler": self._sampler.pid, "nsworker": self._worker.pid or None}
 
     async def _end_offset(self, terminal: str) -> int:
         """Waits for Redis: an adopted terminal cannot go on without knowing where."""

@@ -1,7 +1,8 @@
 """The outlet of a runtime into Redis: what the engine tells is queued here and written in order, also across restarts.
 
-Events are kept until Redis has taken them; terminal output waits in the PTYs (the bridge asks for that); counters are
-dropped, a newer sample is on its way. The engine's side of it never waits.
+Events are kept until Redis has taken them; terminal output waits in the PTYs (the bridge asks for that). Of counters a few ticks
+wait; when more have to be dropped, full samples are asked for, since a difference says nothing without the one before. The
+engine's side of it never waits.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import RedisError
 
 from netlab.wire.counters import CounterSchema, pack_packet
-from netlab.wire.events import Event
+from netlab.wire.events import LIVE_ONLY, Event
 from netlab.wire.streams import HostStreams, TerminalChunk
 from netlab.wire.terminals import CHUNK_BYTES
 
@@ -25,18 +26,22 @@ BATCH_MAX = 200
 BATCH_BYTES_MAX = 1 << 20
 RETRY_AFTER_S = 0.3
 HISTORY_WAITING_MAX = 5
+TICKS_WAITING_MAX = 8
 AWAY = (RedisError, OSError, TimeoutError)
 
 
 class RedisBridge:
-    """Outlet of `runtimes.base`. `hold_terminals` is called with True when Redis is away, with False when it is back."""
+    """Outlet of `runtimes.base`. `hold_terminals` is called with True when Redis is away, with False when it is back;
+    `want_full` with each run of which counters were dropped."""
 
-    def __init__(self, streams: HostStreams, hold_terminals: Callable[[bool], None]) -> None:
-        self._streams, self._hold_terminals = streams, hold_terminals
+    def __init__(
+        self, streams: HostStreams, hold_terminals: Callable[[bool], None], want_full: Callable[[str], None] = lambda run: None
+    ) -> None:
+        self._streams, self._hold_terminals, self._want_full = streams, hold_terminals, want_full
         self._waiting: deque[Event | TerminalChunk] = deque()
         self._schemas: dict[str, CounterSchema] = {}
         self._blobs: deque[tuple[str, bytes]] = deque()
-        self._packet: dict[str, bytes] = {}
+        self._ticks: deque[dict[str, bytes]] = deque()
         self._history: deque[dict[str, bytes]] = deque(maxlen=HISTORY_WAITING_MAX)
         self._dropped = 0
         self._away = False
@@ -46,6 +51,8 @@ class RedisBridge:
     # --- Outlet
 
     def event(self, event: Event) -> None:
+        if self._away and event.kind in LIVE_ONLY:
+            return
         if len(self._waiting) >= EVENTS_WAITING_MAX:
             self._waiting.popleft()
             self._dropped += 1
@@ -69,9 +76,20 @@ class RedisBridge:
         self._more_counters.set()
 
     def counters(self, bodies: dict[str, bytes]) -> None:
-        """A tick that Redis could not take in time is lost; the web side asks for a full sample when it misses one."""
-        self._packet = bodies
+        """Runs on the host's kernel and in guests have ticks of their own: they share a packet while none has two in it."""
+        if self._ticks and self._ticks[-1].keys().isdisjoint(bodies):
+            self._ticks[-1] |= bodies
+        else:
+            self._ticks.append(dict(bodies))
+        if len(self._ticks) > TICKS_WAITING_MAX:
+            self._drop_ticks()
         self._more_counters.set()
+
+    def _drop_ticks(self) -> None:
+        runs = {run for bodies in self._ticks for run in bodies}
+        self._ticks.clear()
+        for run in sorted(runs):
+            self._want_full(run)
 
     def counter_history(self, bodies: dict[str, bytes]) -> None:
         self._history.append(bodies)
@@ -137,6 +155,7 @@ class RedisBridge:
             try:
                 await self._write_counters()
             except AWAY:
+                self._drop_ticks()
                 await asyncio.sleep(RETRY_AFTER_S)
 
     async def _write_counters(self) -> None:
@@ -145,9 +164,13 @@ class RedisBridge:
             await self._streams.put_schema(schema)
             if self._schemas.get(run) is schema:
                 del self._schemas[run]
-        bodies, self._packet = self._packet, {}
-        if bodies:
-            await self._streams.publish_counters(pack_packet(time.time(), bodies))
+        while self._ticks:
+            bodies = self._ticks.popleft()
+            try:
+                await self._streams.publish_counters(pack_packet(time.time(), bodies))
+            except AWAY:
+                self._ticks.appendleft(bodies)
+                raise
         while self._history:
             await self._streams.append_history(self._history.popleft())
 

@@ -1,4 +1,4 @@
-"""What this host says of itself every few seconds: abilities, budgets, runs, leftovers. Told by the agent.
+"""What this host says of itself every few seconds: abilities, budgets, runs, leftovers, its VMs. Told by the agent.
 
 Abilities are found once, by the probe in a process of its own, while the agent already serves.
 """
@@ -8,17 +8,19 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 import netlab
 from netlab.config import Config
+from netlab.host.agent.load import LoadMeter
 from netlab.host.agent.redis_bridge import AWAY
 from netlab.host.kernel import modules
 from netlab.host.kernel.process import run
-from netlab.host.runtimes.base import Runtime
-from netlab.wire.host_report import AbilityReport, HostReport
+from netlab.host.runtimes.several import SeveralRuntimes
+from netlab.wire.host_report import AbilityReport, HostReport, StoppedStorm
 from netlab.wire.redis_names import REPORT_EVERY_S
 from netlab.wire.streams import HostStreams
 
@@ -30,12 +32,18 @@ LEFTOVERS_EVERY_S = 60
 MEMORY_SHARE_PERCENT = 70
 CPU_OVERCOMMIT = 20
 
+STORMS_KEPT = 50
+
 _abilities: TypeAdapter[list[AbilityReport]] = TypeAdapter(list[AbilityReport])
 
 
 class HostReporter:
-    def __init__(self, config: Config, streams: HostStreams, runtime: Runtime) -> None:
-        self._streams, self._runtime = streams, runtime
+    def __init__(
+        self, config: Config, streams: HostStreams, runtime: SeveralRuntimes, processes: Callable[[], Mapping[str, int | None]]
+    ) -> None:
+        """`processes`: netlab's own, pid by name."""
+        self._streams, self._runtime, self._processes = streams, runtime, processes
+        self._meter = LoadMeter(config.instance)
         self._report = HostReport(
             host=config.host_name, at=time.time(), started_at=time.time(), abilities=[],
             memory_budget_mb=memory_budget_mb(config), cpu_budget_percent=cpu_budget_percent(config), kernel=os.uname().release,
@@ -63,9 +71,18 @@ class HostReporter:
             await self.tell()
             await asyncio.sleep(REPORT_EVERY_S)
 
+    def storm(self, run: str, node: str, interface: str, pps: int, limit_pps: int) -> None:
+        """The guard has seen one: it is among those that the next report tells."""
+        lab = next((one.lab for one in self._runtime.runs() if one.run == run), "")
+        storm = StoppedStorm(at=time.time(), run=run, lab=lab, node=node, interface=interface, pps=pps, limit_pps=limit_pps)
+        self._report.storms = [*self._report.storms, storm][-STORMS_KEPT:]
+        self._report.storms_stopped += 1
+
     async def tell(self) -> None:
         report = self._report
-        report.at, report.load_1m, report.runs = time.time(), os.getloadavg()[0], self._runtime.runs()
+        report.at, report.load_1m = time.time(), os.getloadavg()[0]
+        report.load, report.runs = self._meter.look(self._runtime.runs(), self._processes())
+        report.guest = self._runtime.guest_report()
         if time.monotonic() - self._looked_at > LEFTOVERS_EVERY_S:
             self._looked_at = time.monotonic()
             report.leftovers = await self._runtime.leftovers()

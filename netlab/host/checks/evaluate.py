@@ -11,7 +11,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netlab.domain.errors import NetlabError
 from netlab.domain.lab import CheckSpec
-from netlab.host.checks import bpf, command, files, netdev, reach
+from netlab.host.checks import bpf, bridge, command, files, hardware, netdev, reach, tunnel
 from netlab.host.checks.context import CheckContext, Verdict
 from netlab.wire.events import CheckVerdict
 
@@ -23,7 +23,8 @@ PROBES: dict[str, Callable[[Any, CheckContext], Awaitable[Verdict]]] = {
     "interface": netdev.interface, "address": netdev.address, "route": netdev.route, "neighbour": netdev.neighbour,
     "qdisc": netdev.qdisc, "xdp": bpf.xdp, "tc": bpf.tc, "map": bpf.bpf_map, "program": bpf.program,
     "counter": files.counter, "file": files.file, "ping": reach.ping, "tcp": reach.tcp, "udp": reach.udp,
-    "command": command.command,
+    "command": command.command, "bridge_vlan": bridge.bridge_vlan, "fdb": bridge.fdb, "filter": hardware.filter,
+    "tagger": hardware.tagger, "stat": hardware.stat, "wireguard_peer": tunnel.wireguard_peer,
 }
 """By `kind`; a test compares it with netlab.domain.probes."""
 

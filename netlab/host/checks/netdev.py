@@ -1,5 +1,6 @@
 """Probes of a node's interfaces, addresses, routes, neighbours and qdiscs, answered by rtnetlink. Called by `evaluate`."""
 
+import re
 from ipaddress import ip_address
 from typing import Any
 
@@ -7,6 +8,7 @@ from pyroute2 import IPRoute
 
 from netlab.domain.probes import AddressProbe, InterfaceProbe, NeighbourProbe, QdiscProbe, RouteProbe
 from netlab.host.checks.context import CheckContext, Verdict, ask_netlink
+from netlab.host.checks.files import quoted
 
 MAIN_TABLE = 254
 NUD = {
@@ -15,19 +17,26 @@ NUD = {
 }
 """include/uapi/linux/neighbour.h."""
 VALID_STATES = frozenset({"reachable", "stale", "delay", "probe", "permanent", "noarp"})
+_PLACE = re.compile(r"^qdisc \S+ \S+ (root|parent \S+|dev \S+)*( refcnt \d+)?")
+"""Of a line of `tc qdisc show`: all before what the qdisc is told to do."""
 FAMILY = {4: 2, 6: 10}
 
 
 async def interface(probe: InterfaceProbe, context: CheckContext) -> Verdict:
-    link = await ask_netlink(context, probe.node, lambda route: _link(route, probe.interface))
-    wanted = [probe.state or "", f"MTU {probe.mtu}" if probe.mtu else "", f"of type {probe.type}" if probe.type else ""]
+    link, master = await ask_netlink(context, probe.node, lambda route: _link_and_master(route, probe.interface))
+    wanted = [
+        probe.state or "", f"MTU {probe.mtu}" if probe.mtu else "", f"of type {probe.type}" if probe.type else "",
+        f"a port of {probe.master}" if probe.master else "",
+    ]
     expected = f"an interface {probe.interface}" + _with(wanted) if probe.exists else f"no interface {probe.interface}"
     if link is None:
         return Verdict(not probe.exists, f"no interface {probe.interface}", expected)
     state = "up" if link["flags"] & 1 else "down"
     mtu, kind = int(link.get("mtu")), _kind(link)
     seen = [state if probe.state else "", f"MTU {mtu}" if probe.mtu else "", f"of type {kind or 'none'}" if probe.type else ""]
+    seen += [f"a port of {master}" if master else "no port of any"] if probe.master else []
     fits = probe.exists and probe.state in (None, state) and probe.mtu in (None, mtu) and probe.type in (None, kind)
+    fits = fits and probe.master in (None, master)
     return Verdict(fits, f"an interface {probe.interface}" + _with(seen), expected)
 
 
@@ -87,11 +96,26 @@ async def qdisc(probe: QdiscProbe, context: CheckContext) -> Verdict:
 
     found = await ask_netlink(context, probe.node, ask)
     expected = f"{'a' if probe.present else 'no'} qdisc {probe.type} on {probe.interface}"
+    expected += f" that shows {quoted(probe.shows)}" if probe.shows else ""
     if found is None:
         return Verdict(False, f"no interface {probe.interface}", expected)
     kinds = f"{'qdisc' if len(found) == 1 else 'qdiscs'} {_list(found)}" if found else "no qdisc"
     observed = f"{kinds} on {probe.interface}"
-    return Verdict((probe.type in found) == probe.present, observed, expected)
+    if probe.shows is None or probe.type not in found:
+        return Verdict((probe.type in found) == probe.present, observed, expected)
+    argv = ["tc", "qdisc", "show", "dev", probe.interface]
+    done = await context.nodes.execute(context.run_nodes, probe.node, argv, cwd="/")
+    lines = done.stdout.decode(errors="replace").splitlines()
+    mine = [_PLACE.sub("", line).strip() for line in lines if line.split()[1:2] == [probe.type]]
+    observed += f": {mine[0]}" if mine else ""
+    return Verdict(any(probe.shows in line for line in mine) == probe.present, observed, expected)
+
+
+def _link_and_master(route: IPRoute, name: str) -> tuple[Any, str]:
+    links = list(route.get_links())
+    link = next((one for one in links if one.get("ifname") == name), None)
+    master = link.get("master") if link is not None else None
+    return link, next((str(one.get("ifname")) for one in links if master and one["index"] == master), "")
 
 
 def _link(route: IPRoute, name: str) -> Any:

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,20 @@ ANSWER_S = 5.0
 EXIT_S = 2.0
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How much sampling may cost where nobody pays for it gladly: an idle guest, a processor made of software."""
+
+    idle_s: float = 0.0
+    """While no run is watched, a tick so often; 0: as on a host, where the storm guard looks twice a second."""
+    share: float = 1.0
+    """Of one processor, for ticks: a machine that needs long for each gets fewer."""
+    own_kernel: bool = False
+    """The kernel is this lab's alone: what is counted for all of it is the lab's, too."""
+    answer_s: float = ANSWER_S
+    """A sampler that is silent for longer is killed and started again."""
+
+
 class Sampler:
     """All runs' counters. `open` before anything else; after `close` nothing is called back any more."""
 
@@ -44,11 +59,14 @@ class Sampler:
         on_history: Callable[[dict[str, bytes]], None],
         on_schema: Callable[[CounterSchema], None],
         on_storm: Callable[[str, str, str, int, int], None],
+        pace: Pace = Pace(),
     ) -> None:
-        self._storm_pps = config.storm_pps
+        self._pace = pace
+        self._storm_pps, self._bpf_dir = config.storm_pps, config.bpf_dir
         self._on_tick, self._on_history, self._on_schema, self._on_storm = on_tick, on_history, on_schema, on_storm
         self._runs: dict[str, bytes] = {}
         self._watched: set[str] = set()
+        self._with_programs: set[str] = set()
         self._recent: dict[str, Recent] = {}
         self._waiting: defaultdict[tuple[Report, str], deque[asyncio.Future[list[str]]]] = defaultdict(deque)
         self._process: asyncio.subprocess.Process | None = None
@@ -89,6 +107,7 @@ class Sampler:
         """Returns when the sampler holds nothing of the run any more: an open descriptor would pin its namespaces."""
         self._runs.pop(run, None)
         self._recent.pop(run, None)
+        self._with_programs.discard(run)
         await self._ask(pack(Tell.REMOVE, run), Report.CLOSED, run)
 
     def set_watched(self, runs: set[str]) -> None:
@@ -102,6 +121,10 @@ class Sampler:
         if run in self._runs:
             self._send(pack(Tell.WANT_FULL, run))
 
+    def has_programs(self, run: str) -> bool:
+        """Whether programs are attached in this run, as far as the sampler has seen; it looks where somebody watches."""
+        return run in self._with_programs
+
     def reading(self, run: str, node: str, object_name: str, counter: str) -> Reading | None:
         """A counter's value and its rate over the last two seconds; None when there is no such counter (yet)."""
         recent = self._recent.get(run)
@@ -114,7 +137,9 @@ class Sampler:
         try:
             with theirs:
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "netlab.host.counters.sampler", str(theirs.fileno()), pass_fds=[theirs.fileno()],
+                    sys.executable, "-m", "netlab.host.counters.sampler", str(theirs.fileno()),
+                    str(self._bpf_dir), *(str(float(x)) for x in (self._pace.idle_s, self._pace.share, self._pace.own_kernel)),
+                    pass_fds=[theirs.fileno()],
                     stdin=asyncio.subprocess.DEVNULL,
                     env={**ENVIRONMENT, "PYTHONPATH": str(Path(netlab.__file__).resolve().parent.parent)},
                 )
@@ -161,7 +186,8 @@ class Sampler:
             self._writer = None
         if process:
             try:
-                await asyncio.wait_for(process.wait(), EXIT_S)
+                async with asyncio.timeout(EXIT_S):
+                    await process.wait()
             except TimeoutError:
                 with suppress(ProcessLookupError):
                     process.kill()
@@ -189,6 +215,8 @@ class Sampler:
             case Report.SCHEMA:
                 schema = CounterSchema.model_validate_json(items[0])
                 if schema.run in self._runs:
+                    there = any(counter.kind == "program" for counter in schema.counters)
+                    (self._with_programs.add if there else self._with_programs.discard)(schema.run)
                     self._recent[schema.run].take_schema(schema)
                     self._on_schema(schema)
             case Report.STORM:
@@ -220,7 +248,8 @@ class Sampler:
         self._waiting[answer, run].append(future)
         self._send(message)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), ANSWER_S)
+            async with asyncio.timeout(self._pace.answer_s):
+                return await asyncio.shield(future)
         except TimeoutError:
             log.error("the sampler does not answer and is killed")
             if self._process:

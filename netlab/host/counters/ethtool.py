@@ -25,6 +25,8 @@ VALUES_MAX = 4096 * 32
 """The kernel writes as many values as the device has *now*, whatever we asked for (before 6.19). A veth has at most 4096
 queues (rtnetlink's limit) of some 16 values each, so one buffer of this size can never be overrun."""
 
+BUFFER_BYTES = 8 + VALUES_MAX * 8
+
 _IFREQ = struct.Struct("16sQ16x")
 _HEAD = struct.Struct("=II")
 _QUEUE_STATS = {
@@ -61,12 +63,16 @@ class StatsLayout:
 
 
 class Ethtool:
-    """Questions to the devices of the namespace that the socket belongs to. All instances share one buffer: one thread only."""
+    """Questions to the devices of the namespace that the socket belongs to.
 
-    _buffer = (c_char * (8 + VALUES_MAX * 8))()
+    All instances share one buffer, so one thread only; but for those that are told to have one of their own.
+    """
 
-    def __init__(self, sock: socket.socket) -> None:
+    _shared = (c_char * BUFFER_BYTES)()
+
+    def __init__(self, sock: socket.socket, *, own_buffer: bool = False) -> None:
         self._sock = sock
+        self._buffer = (c_char * BUFFER_BYTES)() if own_buffer else self._shared
 
     def close(self) -> None:
         self._sock.close()
@@ -74,7 +80,7 @@ class Ethtool:
     def xdp_layout(self, device: bytes) -> StatsLayout | None:
         """Where a veth keeps its XDP statistics; None for other devices and for one that has just gone."""
         try:
-            if self._driver(device) != b"veth":
+            if self.driver(device) != b"veth":
                 return None
             return self._layout(device)
         except OSError as error:
@@ -84,27 +90,27 @@ class Ethtool:
 
     def xdp_actions(self, device: bytes, layout: StatsLayout) -> XdpActions | None:
         """The device's actions so far; None when it has gone or its queues have changed (ask for a new layout)."""
-        _HEAD.pack_into(self._buffer, 0, ETHTOOL_GSTATS, layout.count)
         try:
-            self._ask(device)
+            values = self.values(device, layout.count)
         except OSError as error:
             if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
                 return None
             raise
-        if _HEAD.unpack_from(self._buffer)[1] != layout.count:
+        if values is None:
             return None
-        values = struct.unpack_from(f"={layout.count}Q", self._buffer, 8)
         sums = [0] * 5
         for index, position in layout.picks:
             sums[position] += values[index]
         return XdpActions(*sums)
 
-    def _driver(self, device: bytes) -> bytes:
+    def driver(self, device: bytes) -> bytes:
+        """Or the kind of a device that has no driver of its own words. Raises OSError."""
         struct.pack_into(f"=I{DRIVER_INFO_BYTES - 4}x", self._buffer, 0, ETHTOOL_GDRVINFO)
         self._ask(device)
         return string_at(addressof(self._buffer), DRIVER_INFO_BYTES)[DRIVER_NAME].split(b"\0")[0]
 
-    def _layout(self, device: bytes) -> StatsLayout | None:
+    def names(self, device: bytes) -> list[str]:
+        """Of its statistics, as `ethtool -S` prints them. Raises OSError: ENODEV, EOPNOTSUPP for a device without any."""
         struct.pack_into("=IIQI", self._buffer, 0, ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_STATS, 0)
         self._ask(device)
         (count,) = struct.unpack_from("=I", self._buffer, 16)
@@ -112,9 +118,21 @@ class Ethtool:
         self._ask(device)
         (count,) = struct.unpack_from("=I", self._buffer, 8)
         raw = string_at(addressof(self._buffer) + 12, count * ETH_GSTRING_BYTES)
-        names = [raw[i : i + ETH_GSTRING_BYTES].split(b"\0")[0].decode() for i in range(0, len(raw), ETH_GSTRING_BYTES)]
+        cut = (raw[i : i + ETH_GSTRING_BYTES] for i in range(0, len(raw), ETH_GSTRING_BYTES))
+        return [name.split(b"\0")[0].decode(errors="replace").strip() for name in cut]
+
+    def values(self, device: bytes, count: int) -> tuple[int, ...] | None:
+        """Of that many statistics; None when it has another number of them now. Raises OSError as `names` does."""
+        _HEAD.pack_into(self._buffer, 0, ETHTOOL_GSTATS, count)
+        self._ask(device)
+        if _HEAD.unpack_from(self._buffer)[1] != count:
+            return None
+        return struct.unpack_from(f"={count}Q", self._buffer, 8)
+
+    def _layout(self, device: bytes) -> StatsLayout | None:
+        names = self.names(device)
         picks = tuple((at, position) for at, name in enumerate(names) if (position := _position(name)) is not None)
-        return StatsLayout(count, picks) if picks else None
+        return StatsLayout(len(names), picks) if picks else None
 
     def _ask(self, device: bytes) -> None:
         fcntl.ioctl(self._sock, SIOCETHTOOL, _IFREQ.pack(device, addressof(self._buffer)))

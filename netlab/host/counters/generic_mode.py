@@ -1,21 +1,19 @@
 """One node's interfaces in generic XDP mode: which are, and what their programs have met. Used by the node's sampler.
 
-The driver counts nothing here. Drops are counted by `generic_xdp`; packets are derived, since every packet that the interface
+The driver counts nothing here. Drops are counted by `node_events`; packets are derived, since every packet that the interface
 receives meets the program; what was not dropped is derived from both, so XDP_TX and XDP_REDIRECT show as passed.
 """
 
 import errno
-import socket
 import struct
 from dataclasses import dataclass
 
-from netlab.host.counters.generic_xdp import DropCounter
+from netlab.host.counters.node_events import NodeEvents
 from netlab.host.kernel.netlink import IFLA_IFNAME, NLMSG_ERROR, attribute, message, route_socket
 
 RTM_GETLINK, IFLA_EXT_MASK, IFLA_XDP, IFLA_XDP_ATTACHED = 18, 29, 43, 2
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 XDP_ATTACHED_SKB = 2
-SO_NETNS_COOKIE = 71
 LOOK_EVERY_S = 1.0
 """A look takes RTNL, so there is one a second at most, and only at an interface that has received something."""
 ANSWER_BYTES = 32_768
@@ -39,30 +37,31 @@ class _Device:
 class GenericMode:
     """Made inside the node's namespace; its socket pins the namespace until `close`."""
 
-    def __init__(self, drop_counter: DropCounter) -> None:
+    def __init__(self, events: NodeEvents | None) -> None:
         self._sock = route_socket()
-        (self._cookie,) = struct.unpack("=Q", self._sock.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
-        self._drop_counter = drop_counter
+        self._events = events
         self._devices: dict[bytes, _Device] = {}
 
     def close(self) -> None:
         self._sock.close()
 
-    def look(self, name: bytes, rx_packets: int, at: float) -> None:
-        """Bring the device's numbers up to now; find out now and then whether it is in generic mode."""
+    def look(self, name: bytes, rx_packets: int, at: float, every_s: float = LOOK_EVERY_S) -> bool:
+        """Bring the device's numbers up to now; find out now and then whether it is in generic mode.
+
+        True: that is all for as long as it receives nothing."""
         device = self._devices.setdefault(name, _Device())
         if device.active:
             self._count(device, rx_packets)
-        if rx_packets == device.looked_rx or at - device.looked_at < LOOK_EVERY_S:
-            return
+        if rx_packets == device.looked_rx or at - device.looked_at < every_s:
+            return rx_packets == device.looked_rx and not device.active
         device.looked_rx, device.looked_at = rx_packets, at
         ifindex, attached = self._ask(name)
-        active = attached == XDP_ATTACHED_SKB
+        # a kernel where drops cannot be counted shows nothing, rather than half
+        active = attached == XDP_ATTACHED_SKB and self._events is not None
         if active and (not device.active or ifindex != device.ifindex):
-            found = self._drop_counter.drops(self._cookie, ifindex)
-            active = found is not None  # a kernel where they cannot be counted shows nothing, rather than half
-            device.ifindex, device.rx, device.dropped = ifindex, rx_packets, found or 0
+            device.ifindex, device.rx, device.dropped = ifindex, rx_packets, self._dropped(ifindex)
         device.active, device.ever = active, device.ever or active
+        return not active
 
     def has(self, name: bytes) -> bool:
         """Whether the device has been in generic mode: then its counters are shown from now on."""
@@ -81,10 +80,13 @@ class GenericMode:
         return list(self._devices)
 
     def _count(self, device: _Device, rx_packets: int) -> None:
-        dropped = self._drop_counter.drops(self._cookie, device.ifindex) or 0
+        dropped = self._dropped(device.ifindex)
         device.packets += max(0, rx_packets - device.rx)
         device.drops += max(0, dropped - device.dropped)
         device.rx, device.dropped = rx_packets, dropped
+
+    def _dropped(self, ifindex: int) -> int:
+        return self._events.generic_drops(ifindex) if self._events else 0
 
     def _ask(self, name: bytes) -> tuple[int, int]:
         """The device's index and how a program is attached to it (IFLA_XDP_ATTACHED); zeros when it has gone."""

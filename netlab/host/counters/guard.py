@@ -37,14 +37,17 @@ class StormGuard:
         self._packets, self._at = packets, at
         if not last or elapsed_s <= 0:
             return []
+        most = self.limit_pps * elapsed_s
+        fast = [name for name, count in packets.items() if count - last.get(name, 0) > most]
+        if not fast:
+            self._hot = {}
+            return []
         # a new name with a full counter is a device that was renamed: it inherits the judgement of those that have gone
         inherited = max((hot for name, hot in self._hot.items() if name not in packets), default=0)
         storms, hot_now = [], {}
-        for name, count in packets.items():
+        for name in fast:
             renamed = name not in last
-            pps = (count - last.get(name, 0)) / elapsed_s
-            if pps <= self.limit_pps:
-                continue
+            pps = (packets[name] - last.get(name, 0)) / elapsed_s
             hot = hot_now[name] = (inherited if renamed else self._hot.get(name, 0)) + 1
             if hot % AGAIN_SAMPLES == SAMPLES or (renamed and hot > SAMPLES):
                 storms.append(Storm(name, int(pps)))

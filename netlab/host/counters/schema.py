@@ -1,7 +1,8 @@
 """Which counters a lab has, and in which order. Pure; used by the sampler, which puts values into the same order.
 
 Per node and interface: what the kernel counts for every device; for veth, what it counts of XDP in native mode; and for an
-interface that has been in generic mode, what is measured and derived of that (no driver counts it).
+interface that has been in generic mode, what is measured and derived of that (no driver counts it); for a switch's user port,
+what its chip counts. Per node: what its qdiscs and its tunnels' peers count (`slow`), and what has happened (`node_events`).
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from netlab.host.counters.ethtool import XdpActions
+from netlab.host.counters.readings import Slow
 from netlab.wire.counters import Counter, CounterSchema
 
 DEVICES_SHOWN_MAX = 64
@@ -35,11 +37,17 @@ class Device(NamedTuple):
     name: bytes
     has_xdp: bool
     has_generic: bool = False
+    chip: tuple[str, ...] = ()
+    """What a switch's chip counts of it, for a user port."""
 
 
 class NodeDevices(NamedTuple):
     node: str
     devices: tuple[Device, ...]
+    slow: tuple[Slow, ...] = ()
+    """Qdiscs and tunnels' peers."""
+    events: tuple[Counter, ...] = ()
+    """Drops, events and page pools that have been seen."""
 
 
 def shown(listed: Sequence[bytes], present: Iterable[bytes]) -> list[bytes]:
@@ -49,10 +57,10 @@ def shown(listed: Sequence[bytes], present: Iterable[bytes]) -> list[bytes]:
     return (first + [n for n in there if n not in listed and n not in MADE_BY_KERNEL])[:DEVICES_SHOWN_MAX]
 
 
-def lab_schema(run: str, version: int, nodes: Iterable[NodeDevices]) -> CounterSchema:
+def lab_schema(run: str, version: int, nodes: Iterable[NodeDevices], *, every_tick: bool = False) -> CounterSchema:
     """The schema of a lab with these devices."""
     counters = []
-    for node, devices in nodes:
+    for node, devices, slow, events in nodes:
         for device in devices:
             name = device_name(device.name)
             counters += [Counter(node=node, object=name, kind="interface", name=n, unit=u) for n, u in INTERFACE_COUNTERS]
@@ -60,7 +68,14 @@ def lab_schema(run: str, version: int, nodes: Iterable[NodeDevices]) -> CounterS
             for kind, names, there in groups:
                 if there:
                     counters += [Counter(node=node, object=name, kind=kind, name=n, unit="packets", derived=d) for n, d in names]
-    return CounterSchema(run=run, version=version, counters=counters)
+            counters += [Counter(node=node, object=name, kind="ethtool", name=n, unit=_unit(n)) for n in device.chip]
+        counters += [counter for one in slow for counter in one.counters(node)]
+        counters += events
+    return CounterSchema(run=run, version=version, counters=counters, every_tick=every_tick)
+
+
+def _unit(name: str) -> str:
+    return "bytes" if name.endswith("_bytes") else "packets"
 
 
 def xdp_values(actions: XdpActions) -> tuple[int, ...]:

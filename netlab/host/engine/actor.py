@@ -1,157 +1,62 @@
-"""One actor a run: accepts its commands, carries them out one after the other, knows doubled and late ones.
+"""One actor a run of the `namespaces` runtime: carries out its commands, and picks the run up after a restart.
 
-Made and asked by the `namespaces` runtime. StopRun is the one command that does not wait: it cancels what is under way.
-The actor knows no kernel; it decides *whether* and *when*, `carry_out` knows what.
+Made and asked by the runtime. `accepting` decides whether and when, `carry_out` knows what; the actor knows no kernel.
 """
 
-import asyncio
 import logging
 import os
-import time
-from collections import deque
-from contextlib import suppress
+from collections.abc import Mapping
 
 from netlab.domain.errors import ErrorCode, NetlabError
-from netlab.domain.ids import new_bug_id
-from netlab.domain.lifecycle import RunState, check_move
-from netlab.host.engine import attention, carry_out, lifecycle, shells
+from netlab.domain.lifecycle import RunState
+from netlab.host.engine import attention, captures, carry_out, lifecycle, take_over, traces
+from netlab.host.engine.accepting import START_TRIES_MAX, AcceptingActor
 from netlab.host.engine.live_run import LiveRun
 from netlab.host.engine.parts import HeldMaster, Parts
-from netlab.host.engine.state import FileState, RunRecord
+from netlab.host.engine.state import RunRecord
 from netlab.host.engine.terminals import TerminalDesk
-from netlab.wire.commands import Command, ResetRun, StartRun, StopRun
-from netlab.wire.events import CommandFailed, StormStopped
+from netlab.wire.commands import Command, PauseRun, ResumeRun, StartRun
+from netlab.wire.events import StormStopped
 
 log = logging.getLogger(__name__)
 
 ACCEPTS = frozenset({RunState.STARTING, RunState.RUNNING, RunState.RESETTING})
 """States in which commands about a run's inside are taken; they wait until it runs."""
-START_TRIES_MAX = 2
-"""A start or reset during which the agent was killed is begun once more, not for ever."""
 
 
-class RunActor:
+class RunActor(AcceptingActor):
     def __init__(self, parts: Parts, desk: TerminalDesk, record: RunRecord, runtime: str) -> None:
-        self.record = record
         self.live = LiveRun(parts, desk, record)
+        super().__init__(self.live)
         self._runtime = runtime
-        self._queue: deque[Command] = deque()
-        self._loop: asyncio.Task[None] | None = None
-        self._work: asyncio.Task[None] | None = None
-        self._accepting = asyncio.Lock()
-        self._closing = False
         self._stormed: set[tuple[str, str]] = set()
 
-    # --- accepting
+    # --- commands
 
-    async def accept(self, command: Command) -> None:
-        """Returns when the command is on disk and will be carried out. Raises NetlabError; then nothing has changed."""
-        async with self._accepting:
-            if command.id in self.record.commands:
-                return
-            if command.generation < self.record.generation:
-                raise NetlabError(ErrorCode.COMMAND_STALE)
-            if isinstance(command, StartRun):
-                await self._accept_start(command)
-            elif isinstance(command, StopRun):
-                await self._accept_stop(command)
-            elif isinstance(command, ResetRun):
-                await self._accept_reset(command)
-            else:
-                self._check_inside(command)
-                await self._enqueue(command)
-
-    async def _accept_start(self, command: StartRun) -> None:
-        record = self.record
-        if record.active or (record.generation == command.generation and record.commands):
-            self.live.tell_state(command.id)
-            return
+    def _check_start(self, command: StartRun) -> None:
         carry_out.check_start(command, self._runtime)
-        record.lab, record.lab_digest, record.isolation = command.lab, command.lab_digest, command.isolation
-        record.files = {f.path: FileState(version=f.version, content=f.content) for f in command.files}
-        record.open_step, record.terminals = command.open_step, shells.declared(command)
-        record.outcomes, record.tries, record.error = {}, 0, None
-        await self._move(RunState.STARTING, command)
 
-    async def _accept_stop(self, command: StopRun) -> None:
-        if self.record.state is RunState.STOPPING or (self.record.state is RunState.STOPPED and self.record.commands):
-            self.record.generation = command.generation
-            await self.live.save(durable=True)
-            self.live.tell_state(command.id)
-            return
-        self._queue.clear()
-        self.record.pending = []
-        if self._work is not None:
-            self._work.cancel()  # before the state is set: nothing that is under way may set another one after it
-        await self._move(RunState.STOPPING, command)
-
-    async def _accept_reset(self, command: ResetRun) -> None:
-        if command.generation == self.record.generation:
-            self.live.tell_state(command.id)
-            return
-        if self.record.state is not RunState.RESETTING:
-            check_move(self.record.state, RunState.RESETTING)
-        await self._move(RunState.RESETTING, command)
-
-    def _check_inside(self, command: Command) -> None:
-        if self.record.state not in ACCEPTS:
-            raise NetlabError(ErrorCode.RUN_NOT_RUNNING)
-        carry_out.check(self.live, command)
-
-    async def _move(self, state: RunState, command: Command) -> None:
-        """A wish about the whole run: a new generation and state, told once they are on disk."""
-        before = self.record.state, self.record.generation
-        self.record.state, self.record.generation, self.record.changed_at = state, command.generation, time.time()
-        try:
-            await self._enqueue(command)
-        except OSError:
-            self.record.state, self.record.generation = before
-            raise
+    async def _accept_pause(self, command: PauseRun | ResumeRun) -> None:
+        """Shells, sockets and programs of a node live in the kernel that everybody shares: nothing can be put aside."""
+        if isinstance(command, PauseRun):
+            raise NetlabError(ErrorCode.CANNOT_PAUSE, why="it runs on a kernel that it shares with other labs")
         self.live.tell_state(command.id)
 
-    async def _enqueue(self, command: Command) -> None:
-        record = self.record
-        record.pending = [*record.pending, command]
-        record.remember(command.id)
-        try:
-            await self.live.save(durable=True)
-        except OSError:
-            record.pending = [c for c in record.pending if c.id != command.id]
-            record.commands = [c for c in record.commands if c != command.id]
-            raise
-        self._queue.append(command)
-        self._wake()
+    async def _accept_inside(self, command: Command) -> None:
+        if self.record.state not in ACCEPTS:
+            raise NetlabError(ErrorCode.RUN_NOT_RUNNING)
+        carry_out.check(self.live.lab, self.record.files, command)
+        await self._enqueue(command)
 
-    # --- carrying out
-
-    def _wake(self) -> None:
-        if self._loop is None and self._queue and not self._closing:
-            self._loop = asyncio.create_task(self._run(), name=f"run {self.record.run}")
-
-    async def _run(self) -> None:
-        while self._queue and not self._closing:
-            command = self._queue.popleft()
-            self._work = asyncio.create_task(self._carry_out(command), name=f"{command.kind} {self.record.run}")
-            await asyncio.wait({self._work})
-            self._work = None
-        self._loop = None
-
-    async def _carry_out(self, command: Command) -> None:
-        """Ends well, told as failed, or cancelled (by StopRun, or because the agent closes: then it stays pending)."""
-        live, began = self.live, time.monotonic()
-        try:
-            await carry_out.carry_out(live, command)
-        except NetlabError as error:
-            live.tell(CommandFailed, command.id, error=error.body())
-        except Exception:  # the edge of the run's loop: a bug ends one command, never the run
-            bug = new_bug_id()
-            log.exception("command %s of run %s broke (%s)", command.kind, live.run, bug)
-            live.tell(CommandFailed, command.id, error=NetlabError(ErrorCode.BUG, id=bug).body())
-        log.info("%s of %s took %.0f ms", command.kind, live.run, (time.monotonic() - began) * 1000)
-        self.record.pending = [c for c in self.record.pending if c.id != command.id]
-        await live.save()
+    async def _do(self, command: Command) -> None:
+        await carry_out.carry_out(self.live, command)
 
     # --- beside the commands
+
+    def take_over(self, wish: take_over.Wish, printed: Mapping[str, bytes | bytearray]) -> None:
+        """What was baked becomes this start's. Raises START_FAILED when it is something else."""
+        take_over.take_over(self.live, wish, printed)
+        self.record.remember(wish.id)
 
     def set_watched(self, watched: bool) -> None:
         if watched != self.live.watched:
@@ -190,30 +95,16 @@ class RunActor:
             why = "netlab was stopped twice while it was being built"
             await lifecycle.fail(self.live, NetlabError(ErrorCode.RUN_LOST, why=why).body(), None)
             return
-        self._queue.extend(self._still_to_do())
-        self._wake()
-
-    def _still_to_do(self) -> list[Command]:
-        """A reset that was interrupted has lost its nodes: what was accepted before it has no meaning any more."""
-        pending = self.record.pending
-        if self.record.state is RunState.RESETTING:
-            first = next((i for i, c in enumerate(pending) if isinstance(c, ResetRun)), 0)
-            return pending[first:]
-        return list(pending)
+        self._go_on()
 
     async def close(self) -> None:
         """Let go without ending the run: what is under way is undone and stays pending, shells stay with the holder."""
         self._closing = True
         await attention.pause(self.live)
+        await captures.forget_all(self.live)
+        await traces.forget(self.live)
         self.live.node_watch.end()
-        if self._work is not None:
-            self._work.cancel()
-        if self._loop is not None:
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({self._loop})
-        if self.record.tries:
-            self.record.tries = 0  # it was we who stopped it, it did not stop us
-            self.live.save_soon()
+        await self._end_loop()
         await self.live.settle()
         for terminal in self.live.desk.of_run(self.record.run):
             self.live.desk.remove(terminal.id)

@@ -3,10 +3,14 @@
 Called by the run's actor, one command at a time. `check` is asked before a command is accepted, `carry_out` after.
 """
 
+from collections.abc import Collection
+
 from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.lab import LabSpec
 from netlab.domain.resolve import problems
-from netlab.host.engine import attention, checks, lifecycle, programs, shells, solution
+from netlab.host.engine import attention, captures, checks, impair, lifecycle, programs, shells, solution, traces
 from netlab.host.engine.live_run import LiveRun
+from netlab.host.programs import layout
 from netlab.wire.commands import (
     BLOB_BYTES_MAX,
     FILES_MAX,
@@ -16,14 +20,24 @@ from netlab.wire.commands import (
     Command,
     DeleteFile,
     DetachProgram,
+    ExportCapture,
     ExportHome,
+    FindFunctions,
+    FormatFile,
+    ImpairLink,
     OpenStep,
     OpenTerminal,
+    PauseRun,
     ResetNode,
     ResetRun,
+    ResumeRun,
     RunCheck,
+    StartCapture,
     StartRun,
+    StartTrace,
+    StopCapture,
     StopRun,
+    StopTrace,
     WriteFile,
 )
 from netlab.wire.events import CommandDone
@@ -43,9 +57,8 @@ def check_start(command: StartRun, runtime: str) -> None:
         raise NetlabError(ErrorCode.LAB_INVALID, where=where, what=wrong[0].what, fix=wrong[0].fix)
 
 
-def check(live: LiveRun, command: Command) -> None:
+def check(lab: LabSpec, files: Collection[str], command: Command) -> None:
     """Raise NODE_UNKNOWN, STEP_UNKNOWN, ... for what the lab does not have."""
-    lab = live.lab
     node = getattr(command, "node", None)
     if node is not None and lab.node(node) is None:
         raise NetlabError(ErrorCode.NODE_UNKNOWN, node=node, nodes=", ".join(n.name for n in lab.nodes))
@@ -55,7 +68,7 @@ def check(live: LiveRun, command: Command) -> None:
     program = getattr(command, "program", None)
     if program is not None and lab.program(program) is None:
         raise NetlabError(ErrorCode.PROGRAM_UNKNOWN, program=program, programs=", ".join(p.name for p in lab.programs))
-    if isinstance(command, WriteFile) and command.file.path not in live.record.files and len(live.record.files) >= FILES_MAX:
+    if isinstance(command, WriteFile) and command.file.path not in files and len(files) >= FILES_MAX:
         raise NetlabError(ErrorCode.FILES_FULL, limit_mib=FILES_MAX)
 
 
@@ -75,15 +88,20 @@ async def carry_out(live: LiveRun, command: Command) -> None:
         await programs.build(live, command.program, load=command.load, mode=command.mode, command=command.id)
     elif isinstance(command, RunCheck):
         await checks.run_now(live, command.step, command.id)
+    elif isinstance(command, ImpairLink):
+        await impair.apply(live, command)
     elif isinstance(command, ApplySolution):
         await solution.apply(live, command)
     else:
+        assert not isinstance(command, PauseRun | ResumeRun)  # the actor answers them
         what = await _carry_out_quiet(live, command)
         live.tell(CommandDone, command.id, what=what)
 
 
 async def _carry_out_quiet(
-    live: LiveRun, command: OpenStep | WriteFile | DeleteFile | CloseTerminal | DetachProgram | ExportHome
+    live: LiveRun,
+    command: OpenStep | WriteFile | DeleteFile | CloseTerminal | DetachProgram | ExportHome | FormatFile | StartCapture
+    | StopCapture | ExportCapture | StartTrace | StopTrace | FindFunctions,
 ) -> str:
     """Commands without a more telling event: returns what was done, in words."""
     if isinstance(command, OpenStep):
@@ -102,6 +120,27 @@ async def _carry_out_quiet(
     if isinstance(command, DetachProgram):
         await programs.detach(live, command.node, command.interface, command.hook)
         return f"nothing is attached to {command.node}:{command.interface} any more"
+    if isinstance(command, FormatFile):
+        live.parts.outlet.blob(command.id, await layout.answer(live.parts.programs, command.path, command.content))
+        return f"{command.path} was looked at for its layout"
+    if isinstance(command, StartCapture):
+        await captures.start(live, command)
+        return f"{command.node}:{command.interface} is captured"
+    if isinstance(command, StopCapture):
+        await captures.stop(live, command.capture)
+        return "the capture is over"
+    if isinstance(command, ExportCapture):
+        live.parts.outlet.blob(command.id, live.captures[command.capture].content())
+        return "the capture was handed up"
+    if isinstance(command, StartTrace):
+        await traces.start(live, command)
+        return "the trace has begun"
+    if isinstance(command, StopTrace):
+        await traces.stop(live, command.trace)
+        return "the trace is over"
+    if isinstance(command, FindFunctions):
+        await traces.find(live, command)
+        return "functions were looked for"
     return await _export_home(live, command)
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SETTLE_S = 0.2
 """Between the first sign of a change and the look at it: editors write in several steps, floods cost one look."""
 TOLD_BYTES_PER_S = 256 * 1024
-EVENT_COST_BYTES = 4096
+EVENT_COST_BYTES = 16 * 1024
 LOOK_SHARE = 0.05
 """What one attendee may cost for ever: so much is told upwards, this share of the agent's one thread is looking. Whoever
 changes more, or lays more out to be looked at, is looked at later, never less."""
@@ -50,6 +50,7 @@ class FileMirror:
         self._suspects: set[str] = set()
         self._look_everywhere = False
         self._timer: asyncio.TimerHandle | None = None
+        self._held = False
         self._paid_until = float("-inf")
         self._told_bytes = 0
         self._told_problems: dict[str, str] = {}
@@ -95,14 +96,18 @@ class FileMirror:
         known = self._files.get(file.path)
         if known is not None and not always and not _is_news(known, file.version):
             return
-        if self._folder is not None:
-            try:
-                self._folder.write(file.path, file.content.encode())
-            except OSError as error:
-                raise _as_mistake(error, file.path, self._folder.size_mib) from error
+        self.place(file.path, file.content)
         version = max(file.version, known.version if known else 0)
         self._files[file.path] = FileState(version=version, content=file.content)
         self._told_problems.pop(file.path, None)
+
+    def place(self, path: str, content: str) -> None:
+        """Put it there; what is known of its version is the caller's business. Raises FILES_FULL, FILE_CONFLICT."""
+        if self._folder is not None:
+            try:
+                self._folder.write(path, content.encode())
+            except OSError as error:
+                raise _as_mistake(error, path, self._folder.size_mib) from error
 
     def delete(self, path: str) -> None:
         if self._folder is not None:
@@ -129,6 +134,10 @@ class FileMirror:
             self._look_everywhere = True
             self._look()
 
+    def hold(self, held: bool) -> None:
+        """Do not look (or look again): nobody can take what would be told now. Contents are compared, so nothing is lost."""
+        self._held = held
+
     # --- the shells' side
 
     def _stirred(self) -> None:
@@ -144,6 +153,9 @@ class FileMirror:
     def _settled(self) -> None:
         self._timer = None
         if self._inotify is None:
+            return
+        if self._held:
+            self._look_soon()
             return
         began = self._loop.time()
         try:

@@ -7,17 +7,16 @@ Building itself is done by `Nodes`; this module knows the order, the run's state
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from netlab.domain.errors import ErrorBody, ErrorCode, NetlabError
 from netlab.domain.ids import new_bug_id
 from netlab.domain.lifecycle import RunState
 from netlab.domain.resolve import resolve
-from netlab.host.engine import attention, shells
-from netlab.host.engine.live_run import LiveRun, StepTeller
+from netlab.host.engine import attention, captures, impair, shells, traces
+from netlab.host.engine.live_run import LiveRun
 from netlab.host.engine.parts import HeldMaster
 from netlab.host.engine.state import FileState, TerminalState
+from netlab.host.engine.step_teller import StepTeller, turn
 from netlab.host.nodes.api import RunNodes
 from netlab.host.steps import Steps
 from netlab.wire.commands import ResetRun
@@ -28,6 +27,7 @@ log = logging.getLogger(__name__)
 BUILD_LIMIT_S = 60
 REMOVE_TRIES = 3
 REMOVE_AGAIN_AFTER_S = 1.0
+BUSY = "Wait for other labs that are being built"
 
 
 async def start(live: LiveRun, command: str) -> None:
@@ -36,7 +36,7 @@ async def start(live: LiveRun, command: str) -> None:
     await live.save()
     sink = StepTeller(live, command)
     try:
-        async with _turn(live, sink):
+        async with turn(live.parts.start_slots, sink, BUSY):
             if live.record.tries > 1:
                 await live.parts.nodes.remove(live.run)
             await _build(live, sink, live.record.terminals, {}, command)
@@ -58,8 +58,8 @@ async def reset(live: LiveRun, command: ResetRun) -> None:
         else:
             live.record.files = {f.path: FileState(version=f.version, content=f.content) for f in command.files}
         kept, offsets = await shells.take_down(live, "the lab was reset", keep_declared=True)
-        live.record.outcomes = {}
-        async with _turn(live, sink):
+        live.record.outcomes, live.record.map_layouts = {}, {}
+        async with turn(live.parts.start_slots, sink, BUSY):
             await _remove(live)
             await _build(live, sink, kept, offsets, command.id)
     except Exception as error:
@@ -81,6 +81,7 @@ async def reset_node(live: LiveRun, node: str, command: str) -> None:
             async with asyncio.timeout(BUILD_LIMIT_S), Steps(sink) as steps:
                 await live.parts.nodes.reset_node(live.nodes_there, node, steps)
                 steps.keep()
+            await impair.again(live)
         finally:
             await live.parts.sampler.add_run(live.run, live.nodes_there.lab, live.nodes_there.places)
         live.node_watch.begin([live.nodes_there.places[node]])
@@ -161,6 +162,7 @@ async def _running(live: LiveRun, command: str) -> None:
     live.node_watch.begin(live.nodes_there.places.values())
     live.nodes_steady = True
     live.told_attachments, live.told_verdicts = None, {}
+    impair.begin(live)
     await live.save()
     live.tell_state(command)
     attention.refresh(live)
@@ -170,6 +172,8 @@ async def _end(live: LiveRun, state: RunState, error: ErrorBody | None, command:
     record = live.record
     record.state, record.error, record.changed_at = state, error, time.time()
     record.forget_content()
+    await captures.forget_all(live)
+    await traces.forget(live)
     await live.settle()
     await live.save()
     live.tell_state(command)
@@ -196,21 +200,6 @@ async def _let_go(live: LiveRun) -> None:
     live.mirror.close()
     await live.parts.sampler.remove_run(live.run)
     live.run_nodes = None
-
-
-@asynccontextmanager
-async def _turn(live: LiveRun, sink: StepTeller) -> AsyncIterator[None]:
-    """At most `concurrent_starts` labs are built at once; whoever waits sees that."""
-    slots = live.parts.start_slots
-    if slots.locked():
-        async with Steps(sink).step("turn", "Wait for other labs that are being built"):
-            await slots.acquire()
-    else:
-        await slots.acquire()
-    try:
-        yield
-    finally:
-        slots.release()
 
 
 def _explain(live: LiveRun, error: Exception, sink: StepTeller) -> ErrorBody:

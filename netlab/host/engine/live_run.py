@@ -11,23 +11,21 @@ from typing import Any
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import LabSpec
 from netlab.domain.lifecycle import RunState
+from netlab.host.engine.captures import Captures
 from netlab.host.engine.files import FileMirror
 from netlab.host.engine.node_watch import NodeWatch
 from netlab.host.engine.parts import Parts, Teller
 from netlab.host.engine.state import RunRecord
 from netlab.host.engine.terminals import TerminalDesk
+from netlab.host.engine.traces import RunTrace
 from netlab.host.nodes.api import RunNodes
 from netlab.wire.events import (
     Attachment,
     CheckVerdict,
     EventBase,
-    HostStepFinished,
-    HostStepStarted,
     NodeStopped,
     RunStateChanged,
 )
-
-STEP_DETAIL_CHARS_MAX = 300
 
 
 class LiveRun:
@@ -41,9 +39,15 @@ class LiveRun:
         """False while nodes are made or removed: nobody may look at them."""
         self.attention: asyncio.Task[None] | None = None
         self.watched = False
+        self.captures = Captures()
+        self.trace = RunTrace()
         self.told_verdicts: dict[str, CheckVerdict] = {}
         """Of the open step: what browsers know."""
         self.told_attachments: list[Attachment] | None = None
+        self.had_programs = False
+        """Somebody has attached one in this run, so it may happen again at any moment, also with what is loaded already."""
+        self.programs_looked = asyncio.Event()
+        """Set after each look for programs."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- words
@@ -76,7 +80,7 @@ class LiveRun:
         self.teller.tell(kind, command, **fields)
 
     def tell_state(self, command: str | None = None) -> None:
-        self.tell(RunStateChanged, command, state=self.record.state, error=self.record.error, runtime="namespaces")
+        self.tell(RunStateChanged, command, state=self.record.state, error=self.record.error, runtime=self.parts.runtime)
 
     async def save(self, *, durable: bool = False) -> None:
         await self.parts.store.save(self.record, durable=durable)
@@ -94,21 +98,3 @@ class LiveRun:
         while self._tasks:
             with suppress(Exception):
                 await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-class StepTeller:
-    """StepSink: a run's host steps as events of the command that causes them."""
-
-    def __init__(self, live: LiveRun, command: str | None) -> None:
-        self._live, self._command = live, command
-        self.failed_title = ""
-
-    def step_started(self, key: str, title: str) -> None:
-        self._live.tell(HostStepStarted, self._command, key=key, title=title)
-
-    def step_finished(self, key: str, title: str, ok: bool, ms: float, detail: str) -> None:
-        if not ok and not self.failed_title:
-            self.failed_title = title
-        self._live.tell(
-            HostStepFinished, self._command, key=key, title=title, ok=ok, ms=round(ms, 1), detail=detail[:STEP_DETAIL_CHARS_MAX],
-        )

@@ -11,7 +11,9 @@ from netlab.domain.lab import ProgramSpec
 from netlab.domain.resolve import ResolvedLab
 from netlab.host.counters.api import Reading
 from netlab.host.engine.state import RunRecord, RunStore
+from netlab.host.kernel.bpf_news import BpfNews
 from netlab.host.nodes.api import NodePlace, Nodes, RunNodes
+from netlab.host.programs.map_layouts import MapLayouts
 from netlab.host.runtimes.base import Outlet
 from netlab.wire.events import Attachment, Event, EventBase
 
@@ -22,6 +24,9 @@ class Outcome(Protocol):
     @property
     def outcome(self) -> str: ...
 
+    @property
+    def map_layouts(self) -> MapLayouts: ...
+
 
 class ProgramBuilder(Protocol):
     """netlab.host.programs.service.Programs."""
@@ -30,6 +35,8 @@ class ProgramBuilder(Protocol):
         self, run_nodes: RunNodes, program: ProgramSpec, files: Mapping[str, str], *,
         load: bool, mode: Literal["native", "generic"] | None,
     ) -> Outcome: ...
+
+    async def format(self, path: str, text: str) -> str: ...
 
     async def detach(self, run_nodes: RunNodes, node: str, interface: str, hook: str) -> None: ...
 
@@ -48,6 +55,8 @@ class CounterSampler(Protocol):
     def want_full(self, run: str) -> None: ...
 
     def reading(self, run: str, node: str, object_name: str, counter: str) -> Reading | None: ...
+
+    def has_programs(self, run: str) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,10 @@ class Parts:
     holder: MasterHolder = field(default_factory=NoHolder)
     end_offset: Callable[[str], Awaitable[int]] = _nothing_said
     """Where the output of an adopted terminal goes on."""
+    runtime: str = "namespaces"
+    """What a page is told: which runtime's run this is."""
     start_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    bpf_news: BpfNews = field(default_factory=BpfNews)
 
 
 @dataclass

@@ -16,7 +16,9 @@ from netlab.domain.errors import ErrorBody
 from netlab.domain.ids import RunId, StepId, TerminalId
 from netlab.domain.lab import Isolation, LabSpec
 from netlab.domain.lifecycle import ACTIVE, RunState
+from netlab.host.programs.map_layouts import MapLayouts
 from netlab.wire.commands import Command
+from netlab.wire.events import Impairment
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +64,12 @@ class RunRecord(BaseModel):
     files: dict[str, FileState] = {}
     open_step: StepId | None = None
     terminals: list[TerminalState] = []
+    impairments: dict[str, Impairment] = {}
+    """node:interface -> what was last wished for it, 'nothing' too."""
     outcomes: dict[str, str] = {}
     """program -> how its last build ended"""
+    map_layouts: dict[str, MapLayouts] = {}
+    """program -> what the maps of the object that was attached last hold"""
     pending: list[Command] = []
     tries: int = 0
     """How often the present start was begun; a start that kills the agent is not tried for ever."""
@@ -83,10 +89,14 @@ class RunRecord(BaseModel):
     def forget_content(self) -> None:
         """What an ended run keeps: enough to refuse late commands."""
         self.files, self.terminals, self.outcomes, self.pending, self.lab = {}, [], {}, [], None
+        self.impairments, self.map_layouts = {}, {}
 
 
 class RunStore:
     """The folder of run files. Writes are atomic; with `durable` they have also reached the disk on return."""
+
+    record_type: type[RunRecord] = RunRecord
+    """What a file holds; a runtime that has to know more of its runs says so in a subclass."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -108,7 +118,7 @@ class RunStore:
 
     def _load(self, path: Path) -> RunRecord | None:
         try:
-            return RunRecord.model_validate_json(path.read_bytes())
+            return self.record_type.model_validate_json(path.read_bytes())
         except ValidationError:
             log.exception("run file %s is not readable, set aside", path)
             path.rename(path.with_suffix(".unreadable"))
@@ -140,6 +150,22 @@ class RunStore:
     def delete(self, run: str) -> None:
         self._locks.pop(run, None)
         (self._folder / f"{run}.json").unlink(missing_ok=True)
+
+
+class NoStore(RunStore):
+    """Where a run does not outlive its engine: in a guest, whose host remembers."""
+
+    def __init__(self) -> None:
+        pass
+
+    def load_all(self) -> list[RunRecord]:
+        return []
+
+    async def save(self, record: RunRecord, *, durable: bool = True) -> None:
+        pass
+
+    def delete(self, run: str) -> None:
+        pass
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

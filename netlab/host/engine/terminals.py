@@ -114,6 +114,11 @@ class Terminal:
         self._waiting += data[:room]
         self._write()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Typed and not yet read by the shell."""
+        return len(self._waiting)
+
     def _write(self) -> None:
         if self.master < 0:
             return
@@ -181,6 +186,13 @@ class TerminalDesk:
 
     def remove(self, terminal: str) -> Terminal | None:
         return self._terminals.pop(terminal, None)
+
+    def rename(self, terminal: str, new: str) -> None:
+        """A terminal gets the id by which browsers will know it; nobody has heard of the old one."""
+        found = self._terminals.pop(terminal, None)
+        if found is not None:
+            found.id = new
+            self._terminals[new] = found
 
     def of_run(self, run: str) -> list[Terminal]:
         return [t for t in self._terminals.values() if t.run == run]

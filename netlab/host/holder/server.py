@@ -26,28 +26,34 @@ class Holder:
         self._held: dict[str, tuple[int, Any]] = {}
         self._stopping = False
         self._selector = selectors.DefaultSelector()
+        self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.bind(str(path))
-        path.chmod(0o600)
-        self._listener.listen(8)
-        self._selector.register(self._listener, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Until SIGTERM."""
+        """Until SIGTERM. The socket gets its name last: who sees it is served."""
         wake, waker = socket.socketpair()
         waker.setblocking(False)
         signal.set_wakeup_fd(waker.fileno())
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         self._selector.register(wake, selectors.EVENT_READ)
+        self._open()
         while not self._stopping:
             for key, _ in self._selector.select():
                 if key.fileobj is self._listener:
                     self._welcome()
                 elif isinstance(key.fileobj, socket.socket) and key.fileobj is not wake:
                     self._serve_one(key.fileobj)
+
+    def _open(self) -> None:
+        unnamed = self._path.with_name(f".{os.getpid()}")
+        unnamed.unlink(missing_ok=True)
+        self._listener.bind(str(unnamed))
+        unnamed.chmod(0o600)
+        self._listener.listen(8)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        unnamed.rename(self._path)
 
     def _stop(self, *_: object) -> None:
         self._stopping = True

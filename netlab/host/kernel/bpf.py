@@ -1,6 +1,6 @@
 """bpf(2) by hand: what is known of a loaded program or map, by its id. Called by `programs` and `checks`, as the host's root.
 
-It only asks: nothing is loaded, attached, written or pinned here, and no object of an attendee is ever parsed.
+It asks, and takes off what is attached by tcx: nothing is loaded, written or pinned here, no attendee's object is parsed.
 """
 
 import ctypes
@@ -17,7 +17,18 @@ from pathlib import Path
 
 _SYSCALL = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY, OBJ_GET = 1, 4, 7
-PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 13, 14, 15
+PROG_GET_NEXT_ID, MAP_GET_NEXT_ID, PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 11, 12, 13, 14, 15
+PROG_DETACH, PROG_QUERY, LINK_GET_FD_BY_ID, LINK_GET_NEXT_ID, LINK_DETACH = 9, 16, 30, 31, 34
+ENABLE_STATS, STATS_RUN_TIME = 32, 0
+BTF_GET_FD_BY_ID = 19
+MAP_TYPES_AT = 64
+"""struct bpf_map_info: btf_id, btf_key_type_id, btf_value_type_id."""
+BTF_BYTES_MAX = 1 << 18
+RUN_TIME_AT = 192
+"""struct bpf_prog_info: run_time_ns, then run_cnt."""
+TCX = {"tc-ingress": 46, "tc-egress": 47}
+"""BPF_TCX_INGRESS, BPF_TCX_EGRESS"""
+TCX_MAX = 64
 ATTR_BYTES = 128
 INFO_BYTES = 256
 MAP_IDS_MAX = 64
@@ -28,6 +39,7 @@ PER_CPU_TYPES = frozenset({5, 6, 10, 21})
 """percpu_hash, percpu_array, lru_percpu_hash, percpu_cgroup_storage (include/uapi/linux/bpf.h)."""
 ARRAY_TYPES = frozenset({2, 6})
 RING_BUFFER_TYPES = frozenset({26, 27, 31})
+BPF_F_RDONLY_PROG = 1 << 7
 INSTRUCTION_BYTES = 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -51,13 +63,14 @@ class MapInfo:
     key_bytes: int
     value_bytes: int
     max_entries: int
+    flags: int = 0
 
     @property
     def per_cpu(self) -> bool:
         return self.type in PER_CPU_TYPES
 
 
-def _bpf(command: int, attr: "ctypes.Array[ctypes.c_char]") -> int:
+def call(command: int, attr: "ctypes.Array[ctypes.c_char]") -> int:
     result: int = _libc.syscall(_SYSCALL, command, attr, len(attr))
     if result < 0:
         number = ctypes.get_errno()
@@ -72,7 +85,7 @@ def _attr(packed: bytes) -> "ctypes.Array[ctypes.c_char]":
 @contextmanager
 def _by_id(command: int, number: int) -> Iterator[int]:
     """A descriptor for an id. Raises FileNotFoundError when the object has gone."""
-    fd = _bpf(command, _attr(struct.pack("=I", number)))
+    fd = call(command, _attr(struct.pack("=I", number)))
     try:
         yield fd
     finally:
@@ -81,7 +94,7 @@ def _by_id(command: int, number: int) -> Iterator[int]:
 
 def _info(fd: int, begin: bytes = b"") -> bytes:
     buffer = ctypes.create_string_buffer(begin, INFO_BYTES)
-    _bpf(OBJ_GET_INFO_BY_FD, _attr(struct.pack("=IIQ", fd, INFO_BYTES, ctypes.addressof(buffer))))
+    call(OBJ_GET_INFO_BY_FD, _attr(struct.pack("=IIQ", fd, INFO_BYTES, ctypes.addressof(buffer))))
     return buffer.raw
 
 
@@ -96,16 +109,111 @@ def program_info(program_id: int) -> ProgramInfo:
     return ProgramInfo(number, kind, _name(raw, 64), translated_bytes // INSTRUCTION_BYTES, tuple(ids[: min(maps, MAP_IDS_MAX)]))
 
 
+def newer_programs(after: int, limit: int) -> list[int]:
+    """Ids of programs loaded after that one, at most so many: the kernel counts upwards. Raises OSError."""
+    return _newer(PROG_GET_NEXT_ID, after, limit)
+
+
+def newer_maps(after: int, limit: int) -> list[int]:
+    """As `newer_programs`."""
+    return _newer(MAP_GET_NEXT_ID, after, limit)
+
+
+def newer_links(after: int, limit: int) -> list[int]:
+    """As `newer_programs`: attachments that hold a descriptor, as tcx and XDP may have them."""
+    return _newer(LINK_GET_NEXT_ID, after, limit)
+
+
+def _newer(command: int, after: int, limit: int) -> list[int]:
+    found: list[int] = []
+    attr = _attr(struct.pack("=I", after))
+    with suppress(FileNotFoundError):  # that was the last
+        while len(found) < limit:
+            call(command, attr)
+            (after,) = struct.unpack_from("=I", attr, 4)
+            found.append(after)
+            struct.pack_into("=I", attr, 0, after)
+    return found
+
+
+def program_runs(program_id: int) -> tuple[str, int, int]:
+    """(name, runs, ns in all of them) of what was measured since `enable_stats` was first held. Raises FileNotFoundError."""
+    with _by_id(PROG_GET_FD_BY_ID, program_id) as fd:
+        raw = _info(fd)
+    nanoseconds, runs = struct.unpack_from("=QQ", raw, RUN_TIME_AT)
+    return _name(raw, 64), runs, nanoseconds
+
+
+def enable_stats() -> int:
+    """While this descriptor is open the kernel measures every program. Raises OSError."""
+    return call(ENABLE_STATS, _attr(struct.pack("=I", STATS_RUN_TIME)))
+
+
+def tcx_programs(ifindex: int, hook: str) -> list[tuple[int, int]]:
+    """(program id, link id or 0) in their order. The interface is one of the calling thread's network namespace.
+
+    Empty on kernels without tcx (before 6.6). Raises OSError, ENODEV when the interface has gone.
+    """
+    programs, links = (ctypes.c_uint32 * TCX_MAX)(), (ctypes.c_uint32 * TCX_MAX)()
+    attr = _attr(struct.pack(
+        "=IIIIQI4xQQ", ifindex, TCX[hook], 0, 0, ctypes.addressof(programs), TCX_MAX, 0, ctypes.addressof(links),
+    ))
+    try:
+        call(PROG_QUERY, attr)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return []
+        raise
+    count = min(struct.unpack_from("=I", attr, 24)[0], TCX_MAX)
+    return list(zip(programs[:count], links[:count], strict=True))
+
+
+def detach_tcx(ifindex: int, hook: str) -> None:
+    """All of them, whoever attached them; as for `tcx_programs`."""
+    for program, link in tcx_programs(ifindex, hook):
+        with suppress(FileNotFoundError):
+            if link:
+                with _by_id(LINK_GET_FD_BY_ID, link) as fd:
+                    call(LINK_DETACH, _attr(struct.pack("=I", fd)))
+            else:
+                with _by_id(PROG_GET_FD_BY_ID, program) as fd:
+                    call(PROG_DETACH, _attr(struct.pack("=III", ifindex, fd, TCX[hook])))
+
+
+@contextmanager
+def map_descriptor(map_id: int) -> Iterator[int]:
+    """Raises FileNotFoundError when there is no such map."""
+    with _by_id(MAP_GET_FD_BY_ID, map_id) as fd:
+        yield fd
+
+
 def map_info(map_id: int) -> MapInfo:
     """Raises FileNotFoundError when there is no such map."""
     with _by_id(MAP_GET_FD_BY_ID, map_id) as fd:
-        return _map_info(fd)
+        return map_info_of(fd)
 
 
-def _map_info(fd: int) -> MapInfo:
+def map_info_of(fd: int) -> MapInfo:
     raw = _info(fd)
-    kind, number, key_bytes, value_bytes, max_entries = struct.unpack_from("=IIIII", raw)
-    return MapInfo(number, kind, _name(raw, 24), key_bytes, value_bytes, max_entries)
+    kind, number, key_bytes, value_bytes, max_entries, flags = struct.unpack_from("=IIIIII", raw)
+    return MapInfo(number, kind, _name(raw, 24), key_bytes, value_bytes, max_entries, flags)
+
+
+def map_types(map_id: int) -> tuple[bytes, int, int] | None:
+    """The types (BTF) that a map was made with, and which of them are its key's and its value's. None: it was made without.
+
+    Raises FileNotFoundError when there is no such map.
+    """
+    with _by_id(MAP_GET_FD_BY_ID, map_id) as fd:
+        types, key, value = struct.unpack_from("=III", _info(fd), MAP_TYPES_AT)
+    if not types or not value:
+        return None
+    buffer = ctypes.create_string_buffer(BTF_BYTES_MAX)
+    with _by_id(BTF_GET_FD_BY_ID, types) as fd:
+        (size,) = struct.unpack_from("=I", _info(fd, struct.pack("=QI", ctypes.addressof(buffer), BTF_BYTES_MAX)), 8)
+    return (buffer.raw[:size], key, value) if size <= BTF_BYTES_MAX else None
 
 
 def _name(raw: bytes, offset: int) -> str:
@@ -156,7 +264,7 @@ def _closing(fd: int) -> Iterator[int]:
 def _note_pin(pinned: int, name: str, pins: Pins) -> None:
     path = ctypes.create_string_buffer(f"/proc/self/fd/{pinned}".encode())
     try:
-        fd = _bpf(OBJ_GET, _attr(struct.pack("=Q", ctypes.addressof(path))))
+        fd = call(OBJ_GET, _attr(struct.pack("=Q", ctypes.addressof(path))))
     except OSError:  # not an object: a symbolic link, progs.debug, ...
         return
     try:
@@ -164,7 +272,7 @@ def _note_pin(pinned: int, name: str, pins: Pins) -> None:
         if "bpf-prog" in kind:
             pins.programs[struct.unpack_from("=II", _info(fd))[1]] = name
         elif "bpf-map" in kind:
-            pins.maps[_map_info(fd).id] = name
+            pins.maps[map_info_of(fd).id] = name
     finally:
         os.close(fd)
 
@@ -176,7 +284,7 @@ def map_values(map_id: int, key: int | None, limit: int) -> list[list[int]]:
     values (ring buffers, devmaps of some kinds) and ValueError for a key that does not fit.
     """
     with _by_id(MAP_GET_FD_BY_ID, map_id) as fd:
-        info = _map_info(fd)
+        info = map_info_of(fd)
         if info.type in RING_BUFFER_TYPES or not info.key_bytes:
             raise OSError(errno.EOPNOTSUPP, "a map of this type has no entries to read")
         keys = _keys(fd, info, limit) if key is None else iter([_packed_key(key, info)])
@@ -199,7 +307,7 @@ def _keys(fd: int, info: MapInfo, limit: int) -> Iterator[bytes]:
         following = ctypes.create_string_buffer(info.key_bytes)
         at = ctypes.addressof(here) if here is not None else 0
         try:
-            _bpf(MAP_GET_NEXT_KEY, _attr(struct.pack("=I4xQQ", fd, at, ctypes.addressof(following))))
+            call(MAP_GET_NEXT_KEY, _attr(struct.pack("=I4xQQ", fd, at, ctypes.addressof(following))))
         except FileNotFoundError:  # that was the last one
             return
         yield following.raw
@@ -212,7 +320,7 @@ def _lookup(fd: int, info: MapInfo, key: bytes) -> list[int] | None:
     key_buffer = ctypes.create_string_buffer(key, info.key_bytes)
     value = ctypes.create_string_buffer(slot_bytes * copies)
     try:
-        _bpf(MAP_LOOKUP_ELEM, _attr(struct.pack("=I4xQQ", fd, ctypes.addressof(key_buffer), ctypes.addressof(value))))
+        call(MAP_LOOKUP_ELEM, _attr(struct.pack("=I4xQQ", fd, ctypes.addressof(key_buffer), ctypes.addressof(value))))
     except FileNotFoundError:  # deleted in the meantime, or never there
         return None
     read_bytes = min(info.value_bytes, 8)

@@ -24,6 +24,14 @@ class CgroupBusy(Exception):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """Processor time from the group's beginning, in ns; memory that is its own (no page cache), in bytes."""
+
+    cpu_ns: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
 class Hierarchies:
     """The roots of all hierarchies: one with v2, one a controller with v1, both with a hybrid (runc uses its v2 side too)."""
 
@@ -76,6 +84,35 @@ class Hierarchies:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, POLL_MAX_S)
 
+    def limit(self, path: str, memory_bytes: int, pids: int) -> None:
+        """Make a group with these limits for everything below it. Only where v2 is all there is; elsewhere nothing is done."""
+        if not self.v2 or not self.roots:
+            return
+        folder = self.roots[0]
+        for part in path.split("/"):
+            (folder / "cgroup.subtree_control").write_text("+memory +pids")
+            folder = folder / part
+            folder.mkdir(exist_ok=True)
+        (folder / "memory.max").write_text(str(memory_bytes))
+        (folder / "pids.max").write_text(str(pids))
+
+    def usage(self, path: str) -> "Usage":
+        """What the group and all below it have used; zeros where no hierarchy counts it, or the group has gone."""
+        cpu_ns = memory_bytes = 0
+        for root in self.roots:
+            names = root.name.split(",")  # with v1 'cpu,cpuacct' or each by itself
+            with suppress(OSError, ValueError):
+                if "cpuacct" in names:
+                    cpu_ns = int((root / path / "cpuacct.usage").read_text())
+                elif self.v2:
+                    cpu_ns = _number(root / path / "cpu.stat", "usage_usec") * 1000
+            with suppress(OSError, ValueError):
+                if "memory" in names:
+                    memory_bytes = _number(root / path / "memory.stat", "total_rss")
+                elif self.v2:
+                    memory_bytes = _number(root / path / "memory.stat", "anon")
+        return Usage(cpu_ns, memory_bytes)
+
     def kill_session(self, path: str, member: int) -> None:
         """Those processes of the group that are in the member's session, itself included."""
         pids = self.pids(path)
@@ -121,6 +158,15 @@ class Hierarchies:
                 except OSError:  # EBUSY: the last process is on its way out
                     whole = False
         return whole
+
+
+def _number(file: Path, name: str) -> int:
+    """Of a file of 'name number' lines. Raises ValueError when it has no such line."""
+    for line in file.read_text().splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    raise ValueError(f"{file} has no {name}")
 
 
 def _tree(folder: Path) -> Iterator[Path]:

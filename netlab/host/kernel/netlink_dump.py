@@ -20,6 +20,7 @@ IFLA_IFNAME, IFLA_EXT_MASK, IFLA_XDP = 3, 29, 43
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID = 5, 6, 7
 TCA_KIND, TCA_OPTIONS, TCA_BPF_ID = 1, 2, 11
+TC_H_ROOT = 0xFFFFFFFF
 NLA_TYPE_MASK = 0x3FFF
 RECEIVE_BYTES = 256 * 1024
 TIMEOUT_S = 5
@@ -27,7 +28,7 @@ TIMEOUT_S = 5
 
 _HEADER = struct.Struct("=IHHII")
 _IFINFO = struct.Struct("=BxHiII")
-_TCMSG = struct.Struct("=BxxxiIII")
+TCMSG = struct.Struct("=BxxxiIII")
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,34 @@ class Link:
 def links(sock: socket.socket) -> list[Link]:
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
     found = []
-    for answer in _dump(sock, RTM_GETLINK, body):
-        attributes = _attributes(answer[_IFINFO.size :])
-        name = attributes.get(IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
-        found.append(Link(_IFINFO.unpack_from(answer)[2], name, _attributes(attributes.get(IFLA_XDP, b""))))
+    for answer in dump(sock, RTM_GETLINK, body):
+        said = attributes(answer[_IFINFO.size :])
+        name = said.get(IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
+        found.append(Link(_IFINFO.unpack_from(answer)[2], name, attributes(said.get(IFLA_XDP, b""))))
+    return found
+
+
+@dataclass(frozen=True)
+class RootQdisc:
+    """What stands at the root of an interface; `handle` is 0 for the kernel's default."""
+
+    ifindex: int
+    kind: str
+    handle: int
+
+
+def qdiscs_as_they_come(sock: socket.socket) -> list[bytes]:
+    """A tcmsg and its attributes each, for whoever reads their statistics."""
+    return dump(sock, RTM_GETQDISC, TCMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
+
+
+def root_qdiscs(sock: socket.socket) -> list[RootQdisc]:
+    found = []
+    for answer in qdiscs_as_they_come(sock):
+        _, index, handle, parent, _ = TCMSG.unpack_from(answer)
+        if parent == TC_H_ROOT:
+            kind = attributes(answer[TCMSG.size :]).get(TCA_KIND, b"")
+            found.append(RootQdisc(index, kind.rstrip(b"\0").decode(errors="replace"), handle))
     return found
 
 
@@ -57,10 +82,15 @@ def bpf_classifiers(sock: socket.socket, index: int, parent: int) -> list[int]:
     """Ids of the programs of cls_bpf filters; those with classic bytecode have none."""
     ids = []
     for _, kind, options in _tc(sock, RTM_GETTFILTER, index, parent):
-        program = _attributes(options).get(TCA_BPF_ID)
+        program = attributes(options).get(TCA_BPF_ID)
         if kind == "bpf" and program:
             ids.append(number(program))
     return ids
+
+
+def filters(sock: socket.socket, index: int, parent: int) -> list[bytes]:
+    """Each as it comes: a tcmsg and its attributes."""
+    return dump(sock, RTM_GETTFILTER, TCMSG.pack(socket.AF_UNSPEC, index, 0, parent, 0))
 
 
 def number(value: bytes) -> int:
@@ -68,13 +98,13 @@ def number(value: bytes) -> int:
 
 
 def _tc(sock: socket.socket, kind: int, index: int, parent: int) -> Iterator[tuple[int, str, bytes]]:
-    for answer in _dump(sock, kind, _TCMSG.pack(socket.AF_UNSPEC, index, 0, parent, 0)):
-        attributes = _attributes(answer[_TCMSG.size :])
-        name = attributes.get(TCA_KIND, b"").rstrip(b"\0").decode(errors="replace")
-        yield _TCMSG.unpack_from(answer)[1], name, attributes.get(TCA_OPTIONS, b"")
+    for answer in dump(sock, kind, TCMSG.pack(socket.AF_UNSPEC, index, 0, parent, 0)):
+        said = attributes(answer[TCMSG.size :])
+        name = said.get(TCA_KIND, b"").rstrip(b"\0").decode(errors="replace")
+        yield TCMSG.unpack_from(answer)[1], name, said.get(TCA_OPTIONS, b"")
 
 
-def _dump(sock: socket.socket, kind: int, body: bytes) -> list[bytes]:
+def dump(sock: socket.socket, kind: int, body: bytes) -> list[bytes]:
     """The bodies of all answers. Raises OSError with the kernel's errno."""
     sock.settimeout(TIMEOUT_S)
     sock.send(_HEADER.pack(_HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body)
@@ -96,7 +126,7 @@ def _dump(sock: socket.socket, kind: int, body: bytes) -> list[bytes]:
             at += (length + 3) & ~3
 
 
-def _attributes(data: bytes) -> dict[int, bytes]:
+def attributes(data: bytes) -> dict[int, bytes]:
     """The last of each kind."""
     found, at = {}, 0
     while at + 4 <= len(data):

@@ -71,7 +71,8 @@ async def run(
     )
     timed_out = False
     try:
-        await asyncio.wait_for(asyncio.shield(work), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await asyncio.shield(work)
     except TimeoutError:
         timed_out = True
     finally:
@@ -80,7 +81,8 @@ async def run(
                 os.killpg(process.pid, signal.SIGKILL)
             await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=5)
             with suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(work, 2)
+                async with asyncio.timeout(2):
+                    await work
     out, err = ((b"", False), (b"", False)) if not work.done() or work.cancelled() else work.result()[1:3]
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
     return Finished(tuple(argv), code, out[0], err[0], timed_out, truncated=out[1] or err[1])

@@ -8,7 +8,9 @@ Numbers and flags: include/uapi/linux/{sched,mount,fcntl}.h, include/uapi/asm-ge
 """
 
 import ctypes
+import errno
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +23,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 12, 1 << 14, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
 
@@ -32,10 +34,12 @@ MOVE_MOUNT_F_EMPTY_PATH = 4
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_IDMAP = 1, 2, 4, 8, 0x100000
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 36, 24, 38, 22
+SECCOMP_MODE_FILTER, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO = 2, 0x7FFF0000, 0x00050000
 
 _NR_OPEN_TREE, _NR_MOVE_MOUNT, _NR_FSOPEN, _NR_FSCONFIG, _NR_FSMOUNT = 428, 429, 430, 431, 432
 _NR_MOUNT_SETATTR = 442
+_NRS_IO_URING = (425, 426, 427)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -102,6 +106,10 @@ def unmount(target: Path | str) -> None:
     _checked(_libc.umount2(str(target).encode(), MNT_DETACH), f"umount {target}")
 
 
+def pivot_root(new_root: Path | str, put_old: Path | str) -> None:
+    _checked(_libc.pivot_root(str(new_root).encode(), str(put_old).encode()), f"pivot_root {new_root}")
+
+
 def open_tree_clone(path: Path | str) -> int:
     return _syscall(f"open_tree {path}", _NR_OPEN_TREE, AT_FDCWD, str(path).encode(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
@@ -141,3 +149,32 @@ def die_with_parent(signal_number: int) -> None:
 def reap_orphans() -> None:
     """Descendants whose parent ends become this process's children."""
     _checked(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl PR_SET_CHILD_SUBREAPER")
+
+
+def drop_bounding_set() -> None:
+    """No program that this process becomes gains a capability again."""
+    capability = 0
+    while _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0:
+        capability += 1
+    if ctypes.get_errno() != errno.EINVAL:  # the first that this kernel does not know
+        _checked(-1, "prctl PR_CAPBSET_DROP")
+
+
+def no_new_privileges() -> None:
+    _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl PR_SET_NO_NEW_PRIVS")
+
+
+def without_io_uring() -> None:
+    """Its calls do not exist (ENOSYS) for this thread and all that it becomes. Needs no_new_privileges."""
+    code = [_filter_op(0x20, 0)]  # load the call's number (include/uapi/linux/seccomp.h)
+    for place, number in enumerate(_NRS_IO_URING):
+        code.append(_filter_op(0x15, number, len(_NRS_IO_URING) - place))
+    code += [_filter_op(0x06, SECCOMP_RET_ALLOW), _filter_op(0x06, SECCOMP_RET_ERRNO | errno.ENOSYS)]
+    kept = ctypes.create_string_buffer(b"".join(code))
+    program = ctypes.create_string_buffer(struct.pack("=H6xQ", len(code), ctypes.addressof(kept)))
+    _checked(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0), "prctl PR_SET_SECCOMP")
+
+
+def _filter_op(code: int, value: int, when_true: int = 0) -> bytes:
+    """One instruction of classic BPF (include/uapi/linux/filter.h): load 0x20, jump if equal 0x15, give 0x06."""
+    return struct.pack("=HBBI", code, when_true, 0, value)

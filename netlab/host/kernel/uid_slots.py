@@ -1,7 +1,7 @@
 """One range of host uids a run, shared by all instances on the machine. Called by `nodes.sandboxed`.
 
-A slot is a file /run/netlab/uid-slots/<n> that holds '<instance> <run>'; it comes into being with its content, by
-link(2), so that no crash leaves a slot without an owner.
+A slot is a file /run/netlab/uid-slots/<n> that holds '<instance> <run>'. It comes into being with its content, linked
+from a file without a name (O_TMPFILE, open(2)): no crash leaves a slot without an owner, nor anything else.
 """
 
 import os
@@ -31,20 +31,25 @@ def take(instance: str, run: str, slots: int) -> Slot:
     """The lowest free slot; the run's own when it has one already. Raises NoSlotFree."""
     owner = f"{instance} {run}"
     SLOTS_DIR.mkdir(mode=0o711, parents=True, exist_ok=True)
-    claim = SLOTS_DIR / f".claim-{os.getpid()}-{run}"
-    claim.write_text(owner)
+    claim = os.open(SLOTS_DIR, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644)
     try:
+        os.write(claim, owner.encode())
         for number in range(slots):
-            try:
-                os.link(claim, SLOTS_DIR / str(number))
-            except FileExistsError:
-                if _owner(number) == owner:
-                    return Slot(number, owner)
-                continue
-            return Slot(number, owner)
+            if _link(claim, SLOTS_DIR / str(number)) or _owner(number) == owner:
+                return Slot(number, owner)
     finally:
-        claim.unlink(missing_ok=True)
+        os.close(claim)
     raise NoSlotFree(f"all {slots} uid ranges are taken")
+
+
+def _link(nameless: int, path: Path) -> bool:
+    """Give the file a name; False when that is taken."""
+    try:
+        # a descriptor of a folder makes Python call linkat(2), which alone follows /proc's link to the file itself
+        os.link(f"/proc/self/fd/{nameless}", path, src_dir_fd=nameless, follow_symlinks=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def release(instance: str, run: str) -> None:

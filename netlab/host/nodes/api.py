@@ -11,6 +11,7 @@ from typing import Protocol
 
 from netlab.domain.lab import Isolation
 from netlab.domain.resolve import ResolvedLab
+from netlab.host.kernel.netem import Netem
 from netlab.host.steps import Steps
 from netlab.wire.host_report import Leftover
 
@@ -76,6 +77,12 @@ class Nodes(Protocol):
     async def set_link(self, nodes: RunNodes, node: str, interface: str, up: bool) -> None:
         """Set one end of a link up or down (the storm guard's tool)."""
 
+    async def impair(self, nodes: RunNodes, node: str, interface: str, wanted: Netem) -> None:
+        """What one end of a link does to what it sends, from now on. Raises CANNOT_IMPAIR; then nothing has changed."""
+
+    async def fresh_keys(self, nodes: RunNodes) -> None:
+        """New key pairs for the lab's tunnels, every peer told: for a run that was made from another's copy."""
+
     async def execute(
         self, nodes: RunNodes, node: str, argv: list[str], *, stdin: bytes = b"", timeout_s: float = 10,
         output_limit: int = 64 * 1024, cwd: str = "/lab", background: bool = False,
@@ -87,6 +94,12 @@ class Nodes(Protocol):
 
     async def open_socket(self, nodes: RunNodes, node: str, family: int, type: int, protocol: int = 0) -> socket.socket:
         """A socket made inside the node's network namespace. It pins the namespace: close it soon."""
+
+    async def tcx(self, nodes: RunNodes, node: str) -> list[tuple[str, str, int]]:
+        """(interface, tc-ingress or tc-egress, program id) of what is attached by tcx, in the kernel's order."""
+
+    async def detach_tcx(self, nodes: RunNodes, node: str, interface: str, hook: str) -> None:
+        """Take off all that is attached there by tcx. Raises OSError (ENODEV)."""
 
     async def owned_runs(self) -> set[str]:
         """Runs of this instance of which anything at all exists, by their marks."""

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from netlab.config import Config
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.resolve import ResolvedLab
 from netlab.host.kernel import uid_slots
 from netlab.host.kernel.cgroups import Hierarchies
-from netlab.host.nodes import marks, wires
-from netlab.host.nodes.api import NodePlace, RunNodes
+from netlab.host.kernel.netem import Netem
+from netlab.host.nodes import marks, shaping, wires
+from netlab.host.nodes.api import NodePlace, Nodes, RunNodes
 from netlab.host.nodes.marks import Mark
 from netlab.host.nsworker.client import Answer, NsWorker
 from netlab.host.nsworker.places import RunDir
 from netlab.host.sandbox.door import CONTAINER_RUNTIMES, ContainerDoor
+from netlab.host.steps import Steps
 from netlab.wire.host_report import Leftover
 
 LAB_MB = 16
@@ -41,12 +43,29 @@ class NodesBase:
         self._place(nodes, node)
         await self._ask("set_link", nodes.run, node=node, interface=interface, up=up)
 
+    async def impair(self, nodes: RunNodes, node: str, interface: str, wanted: Netem) -> None:
+        await shaping.impair(cast(Nodes, self), nodes, node, interface, wanted)
+
+    async def fresh_keys(self, nodes: RunNodes) -> None:
+        found = wires.tunnels(nodes.lab)
+        if found:
+            await self._ask("fresh_keys", nodes.run, tunnels=found)
+
     async def open_socket(self, nodes: RunNodes, node: str, family: int, type: int, protocol: int = 0) -> socket.socket:
         self._place(nodes, node)
         answer = await self._ask("open_socket", nodes.run, node=node, family=int(family), type=int(type), protocol=protocol)
         sock = socket.socket(fileno=answer.fds[0])
         sock.setblocking(False)
         return sock
+
+    async def tcx(self, nodes: RunNodes, node: str) -> list[tuple[str, str, int]]:
+        self._place(nodes, node)
+        answer = await self._ask("tcx", nodes.run, node=node)
+        return [(interface, hook, program) for interface, hook, program in cast(list[Any], answer.result)]
+
+    async def detach_tcx(self, nodes: RunNodes, node: str, interface: str, hook: str) -> None:
+        self._place(nodes, node)
+        await self._ask("detach_tcx", nodes.run, node=node, interface=interface, hook=hook)
 
     async def remove(self, run: str) -> None:
         """A removal that has begun goes on when its caller is cancelled."""
@@ -95,11 +114,19 @@ class NodesBase:
     async def _cut(self, nodes: RunNodes, node: str) -> None:
         own, _ = wires.links_of(nodes.lab, node)
         with suppress(FileNotFoundError):
-            await self._ask("cut", nodes.run, node=node, interfaces=own)
+            await self._ask("cut", nodes.run, node=node, interfaces=own, machine=wires.machine(nodes.lab, [node]))
 
     async def _rejoin(self, nodes: RunNodes, node: str) -> None:
         _, others = wires.links_of(nodes.lab, node)
         await self._ask("rejoin", nodes.run, topology=wires.topology_around(nodes.lab, node), removed=others)
+
+    async def _shape(self, nodes: RunNodes, steps: Steps, around: str = "") -> None:
+        """The lab's qdiscs, by tc in each node; `around` a node that was made anew, what went with it."""
+        wanted = shaping.qdiscs(nodes.lab, wires.lost_with(nodes.lab, around) if around else None)
+        if wanted:
+            async with steps.step("qdiscs", "Set qdiscs"):
+                for node, lines in wanted.items():
+                    await shaping.set_qdiscs(cast(Nodes, self), nodes, node, lines)
 
     async def _remove(self, run: str) -> None:
         last = await self._remove_parts(run)

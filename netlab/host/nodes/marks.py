@@ -77,6 +77,7 @@ class Found:
 
 def look(instance: str, base: Path, hierarchies: Hierarchies, containers: list[str]) -> Found:
     folders = _entries(base / "runs")
+    vms = set(_entries(base / "vms"))  # their groups and uids are the `vm` runtime's to remove (host.vm.marks)
     return Found(
         folders=[(run, f"{base}/runs/{run}") for run in folders],
         mounts=[(run, f"{base}/runs/{run}") for run in folders if os.path.ismount(base / "runs" / run)],
@@ -84,9 +85,11 @@ def look(instance: str, base: Path, hierarchies: Hierarchies, containers: list[s
             (name.removeprefix(named_prefix(instance)).partition(".")[0], name)
             for name in _entries(NAMED_NETNS_DIR) if name.startswith(named_prefix(instance))
         ],
-        cgroups=[(run, cgroup_of(instance, run)) for run in sorted(hierarchies.children(cgroup_of(instance)))],
+        cgroups=[(run, cgroup_of(instance, run)) for run in sorted(hierarchies.children(cgroup_of(instance)) - vms)],
         containers=[(container.partition(".")[0], container) for container in containers],
-        uid_slots=[(slot.owner.partition(" ")[2], str(slot.number)) for slot in uid_slots.taken(instance)],
+        uid_slots=[
+            (run, str(slot.number)) for slot in uid_slots.taken(instance) if (run := slot.owner.partition(" ")[2]) not in vms
+        ],
     )
 
 

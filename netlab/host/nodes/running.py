@@ -115,7 +115,8 @@ async def run(
 
 async def _wait(child: Child, timeout_s: float, on_timeout: Callable[[], Awaitable[None]] | None) -> tuple[int, bool]:
     try:
-        return await asyncio.wait_for(child.wait(), timeout_s), False
+        async with asyncio.timeout(timeout_s):
+            return await child.wait(), False
     except TimeoutError:
         return -1, True
     finally:

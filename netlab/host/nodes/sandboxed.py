@@ -10,6 +10,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import socket
 import struct
 import termios
@@ -26,11 +27,13 @@ from netlab.domain.ids import new_bug_id
 from netlab.domain.lab import NODE_DISK_MB, Isolation
 from netlab.domain.resolve import ResolvedLab
 from netlab.host.kernel import uid_slots
+from netlab.host.kernel.readable import readable
 from netlab.host.nodes import marks, running
 from netlab.host.nodes.api import ExecResult, NewTerminal, NodePlace, RunNodes
 from netlab.host.nodes.base import SANDBOXED, NodesBase, count_of
 from netlab.host.nodes.marks import Mark, read_mark
 from netlab.host.nsworker.client import Child, NsWorker
+from netlab.host.nsworker.folders import WALKED_MODE
 from netlab.host.nsworker.places import RunDir
 from netlab.host.sandbox import bundle, delegation
 from netlab.host.sandbox.bundle import BundleSpec, Confinement
@@ -73,6 +76,7 @@ class SandboxedNodes(NodesBase):
             mark = Mark(self._instance, run, SANDBOXED, isolation.value, uid_base, names)
             place = await self._make_run(mark)
             mark = replace(mark, bpf_nodes=tuple(await self._make_sandboxes(mark, names)))
+            self._bring_programs(place)
         nodes = RunNodes(run, lab, place.lab)
         starting = [asyncio.ensure_future(self._start(mark, lab, name)) for name in names]
         try:
@@ -84,6 +88,7 @@ class SandboxedNodes(NodesBase):
             await _cancelled(*starting)  # each: a gather is over when the first of them is
             raise
         nodes.places = {name: self._node_place(mark, name, pid) for name, pid in zip(names, pids, strict=True)}
+        await self._shape(nodes, steps)
         replace(mark, complete=True).write(place)
         return nodes
 
@@ -119,6 +124,7 @@ class SandboxedNodes(NodesBase):
         async with steps.step("wires", "Connect its links"):
             await self._rejoin(nodes, node)
         nodes.places[node] = self._node_place(mark, node, pid)
+        await self._shape(nodes, steps, node)
 
     async def execute(
         self, nodes: RunNodes, node: str, argv: list[str], *, stdin: bytes = b"", timeout_s: float = 10,
@@ -226,8 +232,15 @@ class SandboxedNodes(NodesBase):
             uid_count=uid_slots.UIDS_PER_SLOT, cgroup="/" + marks.cgroup_of(self._instance, mark.run, name),
             memory_mb=asked.memory_mb, cpu_percent=asked.cpu_percent,
             perfmon=Isolation(mark.isolation) is Isolation.TRUSTED, runtime_wants_maps=not self._containers.is_crun,
-            confinement=self._confinement,
+            max_pps=lab.spec.max_pps or self._config.storm_pps,
+            programs=tuple(sorted(place.programs.glob("*"))), confinement=self._confinement,
         )
+
+    def _bring_programs(self, place: RunDir) -> None:
+        """Into the run's folder: whoever starts a container walks there as the node's root, not to the host's caches."""
+        place.programs.mkdir(WALKED_MODE)
+        for program in (self._config.bpf_dir / "bin").glob("*"):
+            shutil.copy(program, place.programs)
 
     async def _spawn(self, run: str, command: list[str], stdio: list[int]) -> Child:
         """In a group of the run: a runtime forks and detaches, and removing the run must end all of it."""
@@ -252,8 +265,7 @@ class SandboxedNodes(NodesBase):
         return RunDir(self._base, run).path / f".{what}{os.getpid()}-{next(self._numbers)}"
 
     async def _await_master(self, run: str, listener: socket.socket, command: list[str]) -> int:
-        loop = asyncio.get_running_loop()
-        accepting = asyncio.ensure_future(loop.sock_accept(listener))
+        accepting = asyncio.ensure_future(_accept(listener))
         starting = asyncio.ensure_future(running.run(
             lambda stdio: self._spawn(run, command, stdio), stdin=b"", timeout_s=TERMINAL_START_S, output_limit=CONTROL_BYTES,
             await_output=False,
@@ -263,7 +275,8 @@ class SandboxedNodes(NodesBase):
             await asyncio.wait({accepting, starting}, return_when=asyncio.FIRST_COMPLETED)
             done = None if accepting.done() else await starting
             if accepting.done() or (done and done.exit_code == 0):
-                connection, _ = await asyncio.wait_for(accepting, TERMINAL_START_S)
+                async with asyncio.timeout(TERMINAL_START_S):
+                    connection = await accepting
                 master = await _receive_fd(connection)
             done = await starting
             if done.exit_code != 0 or master < 0:
@@ -274,6 +287,8 @@ class SandboxedNodes(NodesBase):
             if master >= 0:
                 os.close(master)
             await _cancelled(accepting, starting)
+            if not accepting.cancelled() and accepting.exception() is None:  # the runtime came while we were called off
+                accepting.result().close()
             raise
 
     async def _kill_session(self, run: str, node: str, pid_file: Path) -> None:
@@ -290,17 +305,18 @@ class SandboxedNodes(NodesBase):
             return -1
 
 
+async def _accept(listener: socket.socket) -> socket.socket:
+    """The next connection. Cancelled, it has accepted none: the event loop's own `sock_accept` may lose one then."""
+    await readable(listener)
+    return listener.accept()[0]
+
+
 async def _receive_fd(connection: socket.socket) -> int:
     """The runtime has connected and sends the master at once; -1 when it sent none."""
     with connection:
         connection.setblocking(False)
-        loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
-        loop.add_reader(connection, readable.set)
-        try:
-            await asyncio.wait_for(readable.wait(), TERMINAL_START_S)
-        finally:
-            loop.remove_reader(connection)
+        async with asyncio.timeout(TERMINAL_START_S):
+            await readable(connection)
         _, fds, _, _ = socket.recv_fds(connection, CONTROL_BYTES, 1)
         return fds[0] if fds else -1
 

@@ -104,7 +104,8 @@ class NsWorker:
         self._lost("closed")
         if process is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
+                async with asyncio.timeout(5):
+                    await process.wait()
             if process.returncode is None:
                 process.kill()
                 await process.wait()
@@ -135,6 +136,22 @@ class NsWorker:
             plain_node=plain_node, view=view, cgroup=cgroup, dies_with_us=dies_with_worker,
             controlling_terminal=controlling_terminal,
         ))
+        return await self._born(answer)
+
+    async def spawn_confined(
+        self, argv: Sequence[str], descriptors: Sequence[int], *, uid: int, binds: Sequence[tuple[str, str]],
+        links: Sequence[tuple[str, str]] = (), devices: Sequence[tuple[str, int, int]] = (), cgroups: Sequence[str] = (),
+        limits: Mapping[str, int] | None = None, dies_with_worker: bool = False,
+    ) -> Child:
+        """Start a program shut in as `confined` says. `descriptors` become its 0, 1, 2, ...; they stay the caller's to close."""
+        return await self._born(asyncio.ensure_future(self.call(
+            "spawn_confined", descriptors, argv=list(argv), env=dict(ENVIRONMENT), uid=uid, binds=list(binds),
+            links=list(links), devices=list(devices), cgroups=list(cgroups), limits=dict(limits or {}),
+            dies_with_us=dies_with_worker,
+        )))
+
+    async def _born(self, answer: "asyncio.Future[Answer]") -> Child:
+        """The child that an op answers with. Its caller may be cancelled meanwhile: then it is killed."""
         try:
             pid: int = (await asyncio.shield(answer)).result
         except asyncio.CancelledError:

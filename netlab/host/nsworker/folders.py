@@ -14,6 +14,7 @@ from typing import Any
 
 from netlab.host.kernel import syscalls
 from netlab.host.kernel.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_SHARED
+from netlab.host.nsworker import devices
 from netlab.host.nsworker.places import NAMED_NETNS_DIR, RunDir, named_prefix
 
 WALKED_MODE = 0o711
@@ -88,6 +89,7 @@ def unname_netns(instance: str, run: str, node: str = "") -> None:
 def remove_run(base: Path, instance: str, run: str) -> bool:
     """Unmount and delete all of the run that has a path. True when it was the instance's last."""
     place = str(RunDir(base, run).path)
+    devices.remove_machine(RunDir(base, run))
     unname_netns(instance, run)
     unmount_all(place)
     try:
@@ -126,7 +128,7 @@ def remove_node_mounts(base: Path, instance: str, run: str, node: str) -> None:
     """One node's namespaces and file systems, for a reset of that node."""
     place = RunDir(base, run).node(node)
     unname_netns(instance, run, node)
-    for pin in (place.root, place.bpffs, place.userns, place.netns, place.path / "rw"):
+    for pin in (place.root, place.bpffs, place.userns, place.mntns, place.utsns, place.netns, place.path / "rw"):
         with suppress(OSError):
             syscalls.unmount(pin)
     if place.path.exists():

@@ -3,7 +3,7 @@
     <run_dir>/runs               a small tmpfs, shared, so that the crun view of the mounts sees what comes and goes
     <run_dir>/runs/<run>         one more tmpfs: unmounting it takes all that is mounted below it in one system call
         mark.json                the ownership mark
-        image  lab  nodes/<node>/{netns,userns,root,bpffs,config.json}
+        image  lab  programs  nodes/<node>/{netns,userns,mntns,utsns,root,bpffs,config.json}
     /run/netns/nl.<instance>.<run>.<node>   a link to the node's netns, so that `ip -n` works for the operator
 """
 
@@ -28,6 +28,14 @@ class NodeDir:
     @property
     def userns(self) -> Path:
         return self.path / "userns"
+
+    @property
+    def mntns(self) -> Path:
+        return self.path / "mntns"
+
+    @property
+    def utsns(self) -> Path:
+        return self.path / "utsns"
 
     @property
     def root(self) -> Path:
@@ -64,6 +72,11 @@ class RunDir:
     @property
     def lab(self) -> Path:
         return self.path / "lab"
+
+    @property
+    def programs(self) -> Path:
+        """netlab's own programs, as sandboxed shells get them."""
+        return self.path / "programs"
 
     def node(self, name: str) -> NodeDir:
         return NodeDir(self.path / "nodes" / name)

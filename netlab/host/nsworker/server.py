@@ -8,15 +8,19 @@ import select
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from netlab.host.kernel import syscalls
-from netlab.host.nsworker import folders, namespaces, spawn, topology
+from netlab.host.kernel import bpf, syscalls
+from netlab.host.nsworker import confined, folders, namespaces, node_views, spawn, topology
 from netlab.host.nsworker.places import RunDir
 from netlab.host.nsworker.protocol import MESSAGE_BYTES_MAX, Message, close_all, encode, receive, send
 
 Reply = tuple[object, list[int]]
 """A result and the descriptors that go with it; they are closed after they are sent."""
+
+TCX_INTERFACES_MAX = 64
+"""Of a node that are asked what is attached to them by tcx: an attendee may make any number."""
 
 
 class Server:
@@ -29,7 +33,10 @@ class Server:
             "make_run": self._make_run, "build_plain": self._build_plain, "make_plain": self._make_plain,
             "make_sandboxes": self._make_sandboxes,
             "apply_topology": self._apply_topology, "rejoin": self._rejoin, "cut": self._cut,
-            "set_link": self._set_link, "open_socket": self._open_socket, "spawn": self._spawn, "kill": self._kill,
+            "fresh_keys": self._fresh_keys,
+            "set_link": self._set_link, "open_socket": self._open_socket, "tcx": self._tcx, "detach_tcx": self._detach_tcx,
+            "spawn": self._spawn, "kill": self._kill,
+            "spawn_confined": self._spawn_confined,
             "remove_run": self._remove_run, "remove_node": self._remove_node,
             "remove_shared": self._remove_shared,
         }
@@ -50,7 +57,10 @@ class Server:
                 os.read(wake_read, 4096)
                 self._reap()
             if self._sock.fileno() in ready:
-                message, fds = receive(self._sock, buffer)
+                try:
+                    message, fds = receive(self._sock, buffer)
+                except ConnectionResetError:  # it has gone without reading the last that we said
+                    return
                 if message is None:
                     return
                 self._answer(message, fds)
@@ -101,6 +111,8 @@ class Server:
         namespaces.make_plain(_run(m), m["instance"], m["nodes"])
         if m["bpffs"]:
             namespaces.make_plain_bpffs(_run(m), m["nodes"])
+        if m.get("pinned"):
+            node_views.make_views(_run(m), m["nodes"])
         return None, []
 
     def _make_sandboxes(self, m: Message, _: list[int]) -> Reply:
@@ -115,7 +127,11 @@ class Server:
         return None, []
 
     def _cut(self, m: Message, _: list[int]) -> Reply:
-        topology.cut(_run(m), m["node"], m["interfaces"])
+        topology.cut(_run(m), m["node"], m["interfaces"], m["machine"])
+        return None, []
+
+    def _fresh_keys(self, m: Message, _: list[int]) -> Reply:
+        topology.fresh_keys(_run(m), m["tunnels"])
         return None, []
 
     def _set_link(self, m: Message, _: list[int]) -> Reply:
@@ -127,9 +143,29 @@ class Server:
             sock = socket.socket(m["family"], m["type"], m["protocol"])
         return None, [sock.detach()]
 
+    def _tcx(self, m: Message, _: list[int]) -> Reply:
+        """[[interface, hook, program id], ...]: bpf(2) looks for an interface where its caller is."""
+        found = []
+        with syscalls.inside_netns(_run(m).node(m["node"]).netns):
+            for index, name in socket.if_nameindex()[:TCX_INTERFACES_MAX]:
+                for hook in bpf.TCX:
+                    with suppress(OSError):  # gone meanwhile; a kernel that does not let us
+                        found += [[name, hook, program] for program, _ in bpf.tcx_programs(index, hook)]
+        return found, []
+
+    def _detach_tcx(self, m: Message, _: list[int]) -> Reply:
+        with syscalls.inside_netns(_run(m).node(m["node"]).netns):
+            bpf.detach_tcx(socket.if_nametoindex(m["interface"]), m["hook"])
+        return None, []
+
     def _spawn(self, m: Message, fds: list[int]) -> Reply:
         spec = spawn.spec_from(m)
         pid = spawn.spawn(spec, fds, self._view(Path(m["base"])) if spec.view else None)
+        self._children.add(pid)
+        return pid, []
+
+    def _spawn_confined(self, m: Message, fds: list[int]) -> Reply:
+        pid = confined.spawn(confined.spec_from(m), fds)
         self._children.add(pid)
         return pid, []
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from netlab.host.kernel import syscalls
 from netlab.host.kernel.syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, MS_REC, MS_SLAVE
+from netlab.host.nsworker import node_views
 from netlab.host.nsworker.places import NAMED_NETNS_DIR, RunDir
 
 EXEC_FAILED = 127
@@ -49,6 +50,7 @@ def spawn(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> int:
         os.close(go_read)
         try:
             _join(spec.cgroup, pid)
+            os.write(go_write, b"g")
         except BaseException:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -58,8 +60,8 @@ def spawn(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> int:
         return pid
     try:
         os.close(go_write)
-        os.read(go_read, 1)
-        _in_child(spec, stdio, view_fd)
+        if os.read(go_read, 1) == b"g":  # else there is nobody any more who wants it
+            _in_child(spec, stdio, view_fd)
     except BaseException as failure:
         with suppress(OSError):
             os.write(2, f"{failure}\n".encode())
@@ -95,6 +97,9 @@ def _in_child(spec: SpawnSpec, stdio: list[int], view_fd: int | None) -> None:
 def _enter_plain(run: RunDir, node: str) -> None:
     """The node's network, its own sysfs, its name, and the run's /lab where this machine has that folder."""
     place = run.node(node)
+    if place.mntns.exists():
+        node_views.enter(place)
+        return
     syscalls.setns_path(place.netns, CLONE_NEWNET)
     syscalls.unshare(CLONE_NEWNS | CLONE_NEWUTS)
     syscalls.mount("none", "/", None, MS_REC | MS_SLAVE)

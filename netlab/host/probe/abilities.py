@@ -4,18 +4,18 @@ Called by `python -m netlab.host probe` and, in a process of its own, by the age
 the printed table.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
 from netlab.config import load_config
 from netlab.domain.lab import Ability
-from netlab.host.probe import bpf_trials, network_trials, sandbox_trials
-from netlab.host.probe.trial import Attempt, attempt
+from netlab.host.probe import bpf_trials, network_trials, sandbox_trials, vm_trials
+from netlab.host.probe.trial import LIMIT_S, Attempt, attempt
 from netlab.wire.host_report import AbilityReport
 
 
-def trials(rootfs_dir: Path) -> Mapping[Ability, tuple[str, Attempt]]:
+def trials(rootfs_dir: Path, guest_dir: Path, bpf_dir: Path) -> Mapping[Ability, tuple[str, Attempt]]:
     """What is done for each ability, in words and as a function."""
     link: Callable[[str], Attempt] = network_trials.link
     idmapped = partial(sandbox_trials.idmapped_mounts, rootfs_dir)
@@ -35,6 +35,8 @@ def trials(rootfs_dir: Path) -> Mapping[Ability, tuple[str, Attempt]]:
         Ability.KPROBES: ("open a kprobe event", bpf_trials.kprobes),
         Ability.FENTRY: ("attach an fentry program", bpf_trials.fentry),
         Ability.PAGE_POOL_STATS: ("ask for page pool statistics", network_trials.page_pool_stats),
+        Ability.LAB_EVENTS: ("count drops and events by namespace", partial(bpf_trials.lab_events, bpf_dir)),
+        Ability.BCC: ("compile a trace with bcc and attach it", bpf_trials.bcc),
         Ability.HTB: ("add qdisc htb", network_trials.htb),
         Ability.TBF: ("add qdisc tbf", network_trials.tbf),
         Ability.NETEM: ("add qdisc netem", network_trials.netem),
@@ -47,15 +49,31 @@ def trials(rootfs_dir: Path) -> Mapping[Ability, tuple[str, Attempt]]:
         Ability.VXLAN: ("make a VXLAN", network_trials.vxlan),
         Ability.BOND: ("make a bond", link("bond")),
         Ability.MACVLAN: ("make a macvlan on a veth", network_trials.macvlan),
+        Ability.DUMMY: ("make a dummy", link("dummy")),
+        Ability.IFB: ("make an ifb", link("ifb")),
         Ability.VRF: ("make a VRF", network_trials.vrf),
         Ability.WIREGUARD: ("make a WireGuard interface", link("wireguard")),
         Ability.NETDEVSIM: ("make a simulated device", network_trials.netdevsim),
-        Ability.DSA: ("find a DSA switch", network_trials.dsa),
-        Ability.KVM: ("boot a guest", sandbox_trials.kvm),
-        Ability.VM: ("start a VM", sandbox_trials.vm),
+        Ability.DSA: ("make a DSA switch, or find one", network_trials.dsa),
+        Ability.KVM: ("boot a guest with KVM", partial(vm_trials.kvm, guest_dir)),
+        Ability.VM: ("boot a guest", partial(vm_trials.vm, guest_dir)),
     }
 
 
-def probe_all(rootfs_dir: Path | None = None) -> list[AbilityReport]:
-    """Try everything. Needs root and a single-threaded process; leaves nothing behind."""
-    return [attempt(ability, what, body) for ability, (what, body) in trials(rootfs_dir or load_config().rootfs_dir).items()]
+LIMITS_S = {Ability.KVM: vm_trials.LIMIT_S, Ability.VM: vm_trials.LIMIT_S, Ability.BCC: bpf_trials.BCC_LIMIT_S}
+"""Of those that take longer than the others."""
+
+
+def probe_all(
+    rootfs_dir: Path | None = None,
+    *,
+    bpf_dir: Path | None = None,
+    leave_out: Collection[Ability] = (),
+    limit_s: float = LIMIT_S,
+) -> list[AbilityReport]:
+    """Try everything, each trial for at most `limit_s` (LIMITS_S has exceptions). Needs root and a single-threaded process;
+    leaves nothing behind."""
+    config = load_config()
+    every = trials(rootfs_dir or config.rootfs_dir, config.guest_dir, bpf_dir or config.bpf_dir)
+    wanted = {ability: trial for ability, trial in every.items() if ability not in leave_out}
+    return [attempt(ability, what, body, LIMITS_S.get(ability, limit_s)) for ability, (what, body) in wanted.items()]

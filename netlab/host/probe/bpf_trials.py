@@ -1,18 +1,23 @@
-"""Trials of BPF: each loads a program of two instructions and attaches it to something made for the purpose.
+"""Trials of BPF: each loads a program, most of two instructions, and attaches it to something made for the purpose.
 
 Each runs in a network namespace of its own (`trial`). Constants: include/uapi/linux/{if_xdp,perf_event,btf}.h.
 """
 
 import ctypes
+import json
 import mmap
 import os
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
+from netlab.host.counters.slots import EventSlots
+from netlab.host.kernel.process import ENVIRONMENT
 from netlab.host.probe import bpf
 from netlab.host.probe.network_trials import bpf_classifier, veth_pair
 from netlab.host.probe.trial import No
+from netlab.host.tracing.process import argv, make_job
 
 VMLINUX_BTF = Path("/sys/kernel/btf/vmlinux")
 BTF_MAGIC = 0xEB9F
@@ -25,6 +30,11 @@ XDP_COPY = 1 << 1
 UMEM_BYTES, FRAME_BYTES, RING_ENTRIES = 64 * 1024, 4096, 16
 SYS_PERF_EVENT_OPEN = 298
 PERF_ATTR_BYTES = 112
+SO_NETNS_COOKIE = 71
+BCC_LIMIT_S = 20.0
+"""A compiler is started: slow on a busy machine, slower on a processor made of software."""
+WHY_CHARS = 200
+ETHERTYPE_NOBODYS, FRAME_BODY_BYTES = b"\x88\xb5", 46
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -94,6 +104,41 @@ def _tail_bytes(kind: int, members: int) -> int:
     fixed = {1: 4, 3: 12, 14: 4, 17: 4}
     each = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
     return fixed.get(kind, each.get(kind, 0) * members)
+
+
+def lab_events(bpf_dir: Path) -> str:
+    """netlab's own object, for two namespaces at most: a drop of this one has to be counted."""
+    slots = EventSlots(bpf_dir, wanted=2)
+    problem = slots.open()
+    if problem:
+        raise No(problem)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        slot = slots.claim(struct.unpack("=Q", sock.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0])
+        index, _ = veth_pair()
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            wire.bind((socket.if_indextoname(index), 0))
+            wire.send(b"\xff" * 6 + bytes(6) + ETHERTYPE_NOBODYS + bytes(FRAME_BODY_BYTES))
+    if slot is None or not slot.changes():
+        raise No("a dropped packet was not counted")
+    return ""
+
+
+def bcc() -> str:
+    """netlab's own trace of latency, for this namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        cookie = struct.unpack("=Q", sock.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
+    job = make_job("latency", [cookie], {})
+    with subprocess.Popen(
+        argv(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+    ) as process:  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(job)
+        process.stdin.flush()
+        said = json.loads(process.stdout.readline() or "{}")
+        process.kill()
+    if not said.get("ready"):
+        raise No(said.get("error", "its process died")[:WHY_CHARS])
+    return f"without {', '.join(said['missing'])}" if said["missing"] else ""
 
 
 def kprobes() -> str:

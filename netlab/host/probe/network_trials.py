@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from netlab.host.kernel import simulated
 from netlab.host.kernel.netlink import (
     IFLA_IFNAME,
     IFLA_INFO_DATA,
@@ -228,7 +229,38 @@ def netdevsim() -> str:
 
 
 def dsa() -> str:
+    """Make a switch of two ports in software; where there is no driver for one, find one of hardware."""
+    if simulated.SWITCHES.exists():
+        return _software_switch()
     conduits = [p.parent.name for p in Path("/sys/class/net").glob("*/dsa")]
     if not conduits:
         raise No("no interface is the conduit of a DSA switch")
     return f"conduit {', '.join(conduits)}"
+
+
+def _software_switch() -> str:
+    """Two cards wired together: behind the one the kernel, behind the other the switch."""
+    first = simulated.free_netdevsims(2)
+    number = simulated.free_switch(set())
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        ends = [_new_card(first), _new_card(first + 1)]
+        simulated.link_netdevsims((here, ends[0][0]), (here, ends[1][0]))
+        simulated.new_switch(number, (here, ends[0][1]), ends[1][1], 2, "dsa", "probe")
+        ports = [name for _, name in socket.if_nameindex() if name.startswith("probe")]
+        if len(ports) != 2:
+            raise No(f"the switch has {len(ports)} user ports instead of 2")
+        return "dsa_netlab, with two user ports"
+    finally:
+        simulated.delete_switch(number)
+        for card in (first, first + 1):
+            simulated.delete_netdevsim(card)
+        os.close(here)
+
+
+def _new_card(number: int) -> tuple[int, str]:
+    """Its interface, in this namespace: (index, name)."""
+    before = set(socket.if_nameindex())
+    simulated.new_netdevsim(number, 1)
+    [found] = set(socket.if_nameindex()) - before
+    return found

@@ -1,10 +1,9 @@
-"""Trials of what sandboxed nodes are made of: user namespaces, overlays, id-mapped mounts, BPF tokens, limits; and KVM.
+"""Trials of what sandboxed nodes are made of: user namespaces, overlays, id-mapped mounts, BPF tokens, limits.
 
 Each runs in network and mount namespaces of its own (`trial`). A cgroup is the one thing that has a place outside of
 them; it is empty and taken away in the same breath.
 """
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ LIMITS_V2 = {"memory": ("memory.max", "268435456"), "pids": ("pids.max", "128"),
 LIMITS_V1 = {
     "memory": ("memory.limit_in_bytes", "268435456"), "pids": ("pids.max", "128"), "cpu": ("cpu.cfs_quota_us", "50000"),
 }
-KVM_GET_API_VERSION, KVM_CREATE_VM = 0xAE00, 0xAE01
 BPF_DELEGATIONS = {
     "delegate_cmds": "prog_load:map_create", "delegate_progs": "socket_filter:xdp:sched_cls",
     "delegate_maps": "hash:array", "delegate_attachs": "xdp:cgroup_inet_ingress",
@@ -157,16 +155,3 @@ def _group(parent: Path) -> Iterator[Path]:
 
 def _group_name() -> str:
     return f"netlab-probe-{os.getpid()}"
-
-
-def kvm() -> str:
-    """Whether /dev/kvm makes a VM. Only a guest that has booted proves that it runs one."""
-    with open("/dev/kvm", "rb+", buffering=0) as device:
-        version = fcntl.ioctl(device, KVM_GET_API_VERSION, 0)
-        machine = fcntl.ioctl(device, KVM_CREATE_VM, 0)
-        os.close(machine)
-    raise No(f"not proved: no guest was booted (/dev/kvm speaks version {version} and makes an empty VM)")
-
-
-def vm() -> str:
-    raise No("not proved: no guest was booted (there is no vm runtime yet)")

@@ -50,7 +50,7 @@ def words(error: OSError) -> str:
     return f"{name} ({plain}){f' from {said}' if said else ''}"
 
 
-def attempt(ability: str, what: str, body: Attempt) -> AbilityReport:
+def attempt(ability: str, what: str, body: Attempt, limit_s: float = LIMIT_S) -> AbilityReport:
     """The report of one trial, whatever it does."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -59,20 +59,20 @@ def attempt(ability: str, what: str, body: Attempt) -> AbilityReport:
         _child(writing, body)
     os.close(writing)
     try:
-        result = _await_result(reading)
+        result = _await_result(reading, limit_s)
     finally:
         os.close(reading)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     if result is None:
-        return AbilityReport(ability=ability, works=False, why=f"{what}: no answer within {LIMIT_S:g} s")
+        return AbilityReport(ability=ability, works=False, why=f"{what}: no answer within {limit_s:g} s")
     works, said = result
     return AbilityReport(ability=ability, works=works, why=f"{what}: {said}" if said else what)
 
 
-def _await_result(reading: int) -> tuple[bool, str] | None:
-    end, data = time.monotonic() + LIMIT_S, b""
+def _await_result(reading: int, limit_s: float) -> tuple[bool, str] | None:
+    end, data = time.monotonic() + limit_s, b""
     while (left := end - time.monotonic()) > 0 and select.select([reading], [], [], left)[0]:
         chunk = os.read(reading, RESULT_BYTES_MAX)
         if not chunk:

@@ -1,4 +1,5 @@
-"""Which BPF programs are attached where in a lab, whoever attached them: XDP by rtnetlink, classifiers by tc dumps.
+"""Which BPF programs are attached where in a lab, whoever attached them: XDP by rtnetlink, classifiers by tc dumps and,
+for tcx, by bpf(2) in the node.
 
 Called by `service` and `checks` about once a second, so it asks for filters only where a clsact or ingress qdisc is.
 Names come from bpf(2) by id; nothing is read from the attendee's object or pins.
@@ -37,6 +38,8 @@ async def attachments_of(nodes: Nodes, run_nodes: RunNodes, node: str) -> list[A
     sock = await open_route_socket(nodes, run_nodes, node)
     with sock:
         found = await asyncio.to_thread(read_attachments, sock, node)
+    tcx = await nodes.tcx(run_nodes, node)
+    found = [*await asyncio.to_thread(_by_tcx, node, tcx), *found]
     bpffs = run_nodes.places[node].bpffs
     if bpffs is None or all(a.name for a in found):
         return found
@@ -58,6 +61,10 @@ def read_attachments(sock: socket.socket, node: str) -> list[Attachment]:
         for parent, hook in _PARENTS if link.index in with_filters else ():
             found += [_attachment(node, link.name, hook, "", program) for program in _classifiers(sock, link.index, parent)]
     return found
+
+
+def _by_tcx(node: str, tcx: list[tuple[str, str, int]]) -> list[Attachment]:
+    return [_attachment(node, interface, hook, "tcx", program) for interface, hook, program in tcx]
 
 
 def _xdp_programs(link: dump.Link) -> Iterator[tuple[Mode, int]]:
@@ -84,5 +91,8 @@ def _attachment(node: str, interface: str, hook: str, mode: str, program: int) -
     )
 
 
-def present(found: list[Attachment], node: str, interface: str, hook: str) -> Attachment | None:
-    return next((a for a in found if (a.node, a.interface, cast(str, a.hook)) == (node, interface, hook)), None)
+def present(found: list[Attachment], node: str, interface: str, hook: str, name: str = "") -> Attachment | None:
+    """What *Build & load* put there, or would replace; of several classifiers the one of that name."""
+    here = [a for a in found if (a.node, a.interface, cast(str, a.hook)) == (node, interface, hook) and a.mode != "tcx"]
+    named = [a for a in here if name and a.name[: bpf.NAME_CHARS_MAX] == name[: bpf.NAME_CHARS_MAX]]
+    return next(iter(named or here), None)

@@ -1,13 +1,11 @@
 """Reads where each instruction of a BPF object comes from: ELF, .BTF strings and .BTF.ext line info -> one table.
 
-The object is an attendee's and may be anything, so this never runs in a privileged process: `line_table` sends this
-file's text to a Python of its own (`python -I -S -c`), which gives up all rights before it reads the object on stdin.
+The object is an attendee's and may be anything, so this never runs in a privileged process: `object_reader` sends
+this file's text to a Python of its own (`python -I -S -c`), which gives up all rights before it reads the object on stdin.
 Hence: standard library only, every offset checked, every count bounded. `ObjectError` is the only way it fails.
 """
 
-import json
 import struct
-import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ INSTRUCTION_BYTES = 8
 EM_BPF = 247
 BTF_MAGIC = 0xEB9F
 SHT_SYMTAB, SHT_REL = 2, 9
-STT_FUNC = 2
+STT_OBJECT, STT_FUNC = 1, 2
 CALL, LOAD_64 = 0x85, 0x18
 PSEUDO_CALL, PSEUDO_FUNC = 1, 4
 
@@ -53,19 +51,19 @@ class LineRecord(NamedTuple):
     text: str
 
 
-def _unpack(pattern: str, data: memoryview, offset: int) -> tuple[Any, ...]:
+def unpack(pattern: str, data: memoryview, offset: int) -> tuple[Any, ...]:
     if offset > len(data) - struct.calcsize(pattern):
         raise ObjectError("an offset beyond the end")
     return struct.unpack_from(pattern, data, offset)
 
 
-def _slice(data: memoryview, offset: int, size: int) -> memoryview:
+def cut(data: memoryview, offset: int, size: int) -> memoryview:
     if offset > len(data) or size > len(data) - offset:
         raise ObjectError("a part beyond the end")
     return data[offset : offset + size]
 
 
-def _text(strings: memoryview, offset: int, limit: int = 4096) -> str:
+def text_at(strings: memoryview, offset: int, limit: int = 4096) -> str:
     if offset >= len(strings):
         raise ObjectError("a name beyond the strings")
     return bytes(strings[offset : offset + limit]).split(b"\0", 1)[0].decode(errors="replace")
@@ -77,26 +75,26 @@ def read_sections(data: memoryview) -> list[Section]:
     ident = bytes(data[:16])
     if ident[:4] != b"\x7fELF" or ident[4:6] != b"\x02\x01":
         raise ObjectError("not a little-endian ELF64 file")
-    machine = _unpack("<H", data, 18)[0]
-    headers_at = _unpack("<Q", data, 40)[0]
-    entry_size, count, names_index = _unpack("<HHH", data, 58)
+    machine = unpack("<H", data, 18)[0]
+    headers_at = unpack("<Q", data, 40)[0]
+    entry_size, count, names_index = unpack("<HHH", data, 58)
     if machine != EM_BPF or entry_size != 64 or count > SECTIONS_MAX or names_index >= count:
         raise ObjectError("not a BPF object")
-    raw = [_unpack("<IIQQQQIIQQ", data, headers_at + 64 * at) for at in range(count)]
-    parts = [_slice(data, h[4], 0 if h[1] == 8 else h[5]) for h in raw]  # SHT_NOBITS has a size but no bytes
+    raw = [unpack("<IIQQQQIIQQ", data, headers_at + 64 * at) for at in range(count)]
+    parts = [cut(data, h[4], 0 if h[1] == 8 else h[5]) for h in raw]  # SHT_NOBITS has a size but no bytes
     names = parts[names_index]
-    return [Section(_text(names, h[0]) if h[0] else "", h[1], h[6], h[7], part) for h, part in zip(raw, parts, strict=True)]
+    return [Section(text_at(names, h[0]) if h[0] else "", h[1], h[6], h[7], part) for h, part in zip(raw, parts, strict=True)]
 
 
-def _symbols(sections: list[Section]) -> list[tuple[str, int, int, int, int]]:
+def read_symbols(sections: list[Section]) -> list[tuple[str, int, int, int, int]]:
     """(name, type, section, value, size), in the order of the table."""
     table = next((s for s in sections if s.kind == SHT_SYMTAB), None)
     if table is None or table.link >= len(sections):
         return []
     strings, out = sections[table.link].data, []
     for at in range(0, len(table.data) - 23, 24):
-        name, info, _, section, value, size = _unpack("<IBBHQQ", table.data, at)
-        out.append((_text(strings, name) if name else "", info & 15, section, value, size))
+        name, info, _, section, value, size = unpack("<IBBHQQ", table.data, at)
+        out.append((text_at(strings, name) if name else "", info & 15, section, value, size))
         if len(out) > RECORDS_MAX:
             raise ObjectError("too many symbols")
     return out
@@ -118,7 +116,7 @@ def _relocations(sections: list[Section]) -> dict[tuple[int, int], int]:
     for table in sections:
         if table.kind == SHT_REL:
             for at in range(0, len(table.data) - 15, 16):
-                offset, info = _unpack("<QQ", table.data, at)
+                offset, info = unpack("<QQ", table.data, at)
                 out[table.info, offset // INSTRUCTION_BYTES] = info >> 32
                 if len(out) > RECORDS_MAX:
                     raise ObjectError("too many relocations")
@@ -130,7 +128,7 @@ class _Layout:
 
     def __init__(self, sections: list[Section]) -> None:
         self.sections = sections
-        self.symbols = _symbols(sections)
+        self.symbols = read_symbols(sections)
         self.functions = _functions(sections, self.symbols)
         self._relocations = _relocations(sections)
         self._starts = {(f.section, f.start): f for f in self.functions}
@@ -153,7 +151,7 @@ class _Layout:
     def _called(self, function: Function) -> Iterator[Function]:
         code = self.sections[function.section].data
         for at in range(function.start, function.start + function.length):
-            opcode, registers, _, immediate = _unpack("<BBhi", code, at * INSTRUCTION_BYTES)
+            opcode, registers, _, immediate = unpack("<BBhi", code, at * INSTRUCTION_BYTES)
             if (opcode, registers >> 4) not in ((CALL, PSEUDO_CALL), (LOAD_64, PSEUDO_FUNC)):
                 continue
             section, target = function.section, at + immediate + 1
@@ -172,29 +170,29 @@ def _line_records(sections: list[Section]) -> dict[str, list[LineRecord]]:
     btf, extension = by_name.get(".BTF"), by_name.get(".BTF.ext")
     if btf is None or extension is None:
         return {}
-    magic, _, _, header, _, _, strings_at, strings_size = _unpack("<HBBIIIII", btf, 0)
-    ext_magic, _, _, ext_header, _, _, lines_at, lines_size = _unpack("<HBBIIIII", extension, 0)
+    magic, _, _, header, _, _, strings_at, strings_size = unpack("<HBBIIIII", btf, 0)
+    ext_magic, _, _, ext_header, _, _, lines_at, lines_size = unpack("<HBBIIIII", extension, 0)
     if magic != BTF_MAGIC or ext_magic != BTF_MAGIC:
         raise ObjectError("BTF of another kind")
-    strings = _slice(btf, header + strings_at, strings_size)
-    data = _slice(extension, ext_header + lines_at, lines_size)
+    strings = cut(btf, header + strings_at, strings_size)
+    data = cut(extension, ext_header + lines_at, lines_size)
     out: dict[str, list[LineRecord]] = {}
     if not len(data):
         return out
-    record_size, at, total = _unpack("<I", data, 0)[0], 4, 0
+    record_size, at, total = unpack("<I", data, 0)[0], 4, 0
     if record_size < 16:
         raise ObjectError("line records that are too short")
     while at < len(data):
-        section, count = _unpack("<II", data, at)
+        section, count = unpack("<II", data, at)
         at += 8
         total += count
         if not count or total > RECORDS_MAX:
             raise ObjectError("too many line records")
-        records = out.setdefault(_text(strings, section), [])
+        records = out.setdefault(text_at(strings, section), [])
         for _ in range(count):
-            offset, file, text, position = _unpack("<IIII", data, at)
+            offset, file, text, position = unpack("<IIII", data, at)
             at += record_size
-            source, name = _text(strings, text, TEXT_CHARS_MAX).strip(), _text(strings, file)
+            source, name = text_at(strings, text, TEXT_CHARS_MAX).strip(), text_at(strings, file)
             records.append(LineRecord(offset // INSTRUCTION_BYTES, name, position >> 10, position & 0x3FF, source))
     return out
 
@@ -219,38 +217,3 @@ def read_lines(object_bytes: bytes) -> dict[str, list[LineRecord]]:
             raise ObjectError("too many line records")
         out[function.name] = sorted(lines)
     return out
-
-
-def _give_up_rights(uid: int) -> None:
-    import ctypes
-    import os
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
-    resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() == 0:
-        if libc.unshare(0x40000000 | 0x08000000):  # CLONE_NEWNET | CLONE_NEWIPC
-            raise OSError(ctypes.get_errno(), "unshare")
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)  # from root: empties the permitted and effective sets
-    if libc.prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
-        raise OSError(ctypes.get_errno(), "no_new_privs")
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-
-
-def _main(uid: int) -> None:
-    _give_up_rights(uid)
-    try:
-        answer: object = read_lines(sys.stdin.buffer.read(OBJECT_BYTES_MAX + 1))
-    except ObjectError as error:
-        answer = {"error": str(error)}
-    sys.stdout.buffer.write(json.dumps(answer).encode())
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]))

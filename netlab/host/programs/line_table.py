@@ -3,20 +3,13 @@
 The agent itself never looks into the object: it hands bytes over and gets a small JSON table back.
 """
 
-import json
-import os
-import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+from typing import Any
 
-from netlab.host.kernel.process import run
 from netlab.host.programs import btf
-
-TIMEOUT_S = 5
-ANSWER_BYTES_MAX = 16 << 20
+from netlab.host.programs.object_reader import read_object
 
 
 @dataclass(frozen=True)
@@ -43,18 +36,9 @@ class LineTable:
 
 async def read_line_table(object_bytes: bytes, uid: int) -> LineTable:
     """`uid`: an otherwise unused host uid that the reader becomes. An unreadable object gives an empty table."""
-    python = os.path.realpath(sys.executable)
-    argv = [python, "-I", "-S", "-c", _source(), str(uid)]
-    done = await run(argv, stdin=object_bytes, timeout_s=TIMEOUT_S, output_limit=ANSWER_BYTES_MAX)
-    if done.code != 0 or done.timed_out or done.truncated:
-        return LineTable()
-    answer = json.loads(done.stdout)
-    if "error" in answer and not isinstance(answer["error"], list):
-        return LineTable()
-    return LineTable({name: [(r[0], SourceLine(*r[1:5])) for r in records] for name, records in answer.items()})
+    return line_table(await read_object(btf, "read_lines", object_bytes, uid))
 
 
-@lru_cache
-def _source() -> str:
-    """The reader's text: the process that runs it may not be able to open our files."""
-    return Path(btf.__file__).read_text()
+def line_table(lines: Mapping[str, Sequence[Sequence[Any]]]) -> LineTable:
+    """Of what `btf.read_lines` gave."""
+    return LineTable({name: [(r[0], SourceLine(*r[1:5])) for r in records] for name, records in lines.items()})

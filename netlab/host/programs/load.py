@@ -18,7 +18,8 @@ from netlab.wire.events import VERIFIER_LOG_BYTES_MAX
 LOAD_LIMIT_S = 20
 STDERR_BYTES_MAX = VERIFIER_LOG_BYTES_MAX + 16 * 1024
 
-# $1 name, $2 function, $3 hook, $4 interface, $5 how ip calls the mode, $6 the other mode when a program is there in it
+# $1 name, $2 function, $3 hook, $4 interface, $5 how ip calls the mode, $6 the other mode when a program is there in it,
+# $7 the filter's priority
 SCRIPT = r"""
 set -u
 umask 022
@@ -26,7 +27,9 @@ dir=/run/netlab obj=/run/netlab/$1.o pins=/sys/fs/bpf/$1 new=/sys/fs/bpf/$1_new
 discard() { rm -rf "$new"; exit "$1"; }
 mkdir -p "$dir" && cat > "$obj.new" || exit 10
 rm -rf "$new"
-bpftool prog loadall "$obj.new" "$new" pinmaps "$new/maps" 2>&1 >/dev/null | tail -c 262144 >&2
+pinmaps=(pinmaps "$new/maps")
+! grep -qaw pinning "$obj.new" || pinmaps=()
+bpftool prog loadall "$obj.new" "$new" "${pinmaps[@]}" 2>&1 >/dev/null | tail -c 262144 >&2
 [ "${PIPESTATUS[0]}" = 0 ] || discard 20
 [ -e "$new/$2" ] || { ls "$new" | grep -v '^maps$' >&2; discard 21; }
 case $3 in
@@ -38,11 +41,12 @@ xdp)
     fi ;;
 tc-*)
     tc qdisc show dev "$4" | grep -q '^qdisc clsact ' || tc qdisc add dev "$4" clsact || discard 30
-    tc filter replace dev "$4" "${3#tc-}" protocol all prio 1 handle 1 bpf direct-action pinned "$new/$2" || discard 30 ;;
+    tc filter replace dev "$4" "${3#tc-}" protocol all prio "$7" handle 1 bpf direct-action pinned "$new/$2" || discard 30 ;;
 esac
 rm -rf "$pins"; mv "$new" "$pins"; mv "$obj.new" "$obj"
 """
-"""bash, in the node. The pins stay for the shell: /sys/fs/bpf/<program>/<function>, and its maps below maps/."""
+"""bash, in the node. The pins stay for the shell: /sys/fs/bpf/<program>/<function>, and its maps below maps/. An object whose
+maps say themselves where they are pinned (`__uint(pinning, ...)`) is left to do so: bpftool would not pin them a second time."""
 
 State = Literal["attached", "refused", "no_function", "attach_failed"]
 STATES: dict[int, State] = {
@@ -66,7 +70,8 @@ async def load(
     """`present_mode`: that of an XDP program which is attached there now, or ''. Raises LOAD_TIMEOUT, START_FAILED."""
     at: AttachPoint = program.attach
     other = IP_MODES[present_mode] if present_mode and present_mode != mode else ""
-    argv = ["bash", "-c", SCRIPT, "load", program.name, program.function, at.hook, at.interface, IP_MODES[mode], other]
+    where = [at.hook, at.interface, IP_MODES[mode], other, str(at.priority)]
+    argv = ["bash", "-c", SCRIPT, "load", program.name, program.function, *where]
     done = await nodes.execute(
         run_nodes, at.node, argv, stdin=object_bytes, timeout_s=LOAD_LIMIT_S, output_limit=STDERR_BYTES_MAX, cwd="/",
     )

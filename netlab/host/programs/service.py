@@ -1,6 +1,7 @@
 """What the engine calls for attendees' programs: build and load, detach, what is attached. Puts the parts together.
 
-    programs = Programs(config, nodes)
+    programs = Programs(config, nodes)                      on a host
+    programs = Programs(config, nodes, HostCompiler(say))   in a guest, which has its objects from the host
     outcome = await programs.build(run_nodes, program, files, load=True, mode=None)
 
 A user's mistake is an outcome with diagnostics, never an exception; limits that were hit are NetlabErrors.
@@ -10,7 +11,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pyroute2 import IPRoute
@@ -21,10 +22,9 @@ from netlab.host.kernel import bpf
 from netlab.host.nodes.api import Nodes, RunNodes
 from netlab.host.programs import attachments as attached
 from netlab.host.programs.broker import Broker
-from netlab.host.programs.build import build
-from netlab.host.programs.build_sandbox import BuildSandbox
-from netlab.host.programs.line_table import read_line_table
+from netlab.host.programs.compiler import Compiler, SandboxCompiler
 from netlab.host.programs.load import Loaded, attach_reason, load
+from netlab.host.programs.map_layouts import MapLayouts
 from netlab.host.programs.verifier import read_refusal
 from netlab.wire.events import Attachment, Diagnostic, VerifierLine
 
@@ -46,19 +46,24 @@ class ProgramOutcome:
     build_ms: float = 0
     load_ms: float = 0
     instructions: int = 0
+    map_layouts: MapLayouts = field(default_factory=dict)
+    """Of the object that was attached."""
 
 
 class Programs:
-    def __init__(self, config: Config, nodes: Nodes) -> None:
+    def __init__(self, config: Config, nodes: Nodes, compiler: Compiler | None = None) -> None:
         self._nodes = nodes
-        self._sandbox = BuildSandbox(config)
-        self._broker = Broker(config, self._sandbox.loader_uid)
+        self._broker: Broker | None = None
+        if compiler is None:
+            sandbox = compiler = SandboxCompiler(config)
+            self._broker = Broker(config, sandbox.loader_uid)
+        self.compiler = compiler
 
     async def build(
         self, run_nodes: RunNodes, program: ProgramSpec, files: Mapping[str, str], *, load: bool, mode: Mode | None
     ) -> ProgramOutcome:
         """Raises BUILD_TIMEOUT, LOAD_TIMEOUT, FILE_UNKNOWN (the source was deleted)."""
-        built = await build(self._sandbox, program, files)
+        built = await self.compiler.compile(program, files)
         warnings = sum(d.severity == "warning" for d in built.diagnostics)
         if built.object is None:
             errors = sum(d.severity == "error" for d in built.diagnostics)
@@ -70,8 +75,12 @@ class Programs:
         loaded = await self._load(run_nodes, program, files, built.object, mode or program.attach.mode)
         return ProgramOutcome(
             program.name, loaded.outcome, loaded.summary, [*built.diagnostics, *loaded.diagnostics], loaded.log,
-            built.build_ms, loaded.load_ms, loaded.instructions,
+            built.build_ms, loaded.load_ms, loaded.instructions, loaded.map_layouts,
         )
+
+    async def format(self, path: str, text: str) -> str:
+        """Raises BUILD_TIMEOUT, CANNOT_FORMAT."""
+        return await self.compiler.format(path, text)
 
     async def detach(self, run_nodes: RunNodes, node: str, interface: str, hook: str) -> None:
         """Take off whatever is there; nothing when nothing is."""
@@ -86,6 +95,8 @@ class Programs:
         else:
             argv = ["tc", "filter", "del", "dev", interface, hook.removeprefix("tc-")]
             await self._nodes.execute(run_nodes, node, argv, cwd="/")
+            if any(a.mode == "tcx" for a in found):
+                await self._nodes.detach_tcx(run_nodes, node, interface, hook)
 
     async def attachments(self, run_nodes: RunNodes) -> list[Attachment]:
         return await attached.attachments(self._nodes, run_nodes)
@@ -96,7 +107,7 @@ class Programs:
         at = program.attach
         before = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
         began = time.perf_counter()
-        if run_nodes.places[at.node].bpffs is None:
+        if self._broker is not None and run_nodes.places[at.node].bpffs is None:
             loaded = await self._broker.load(run_nodes, program, object_bytes, mode, before)
         else:
             loaded = await load(self._nodes, run_nodes, program, object_bytes, mode, before.mode if before else "")
@@ -109,13 +120,14 @@ class Programs:
             reason = attach_reason(loaded.stderr)
             summary = f"Loaded, but it could not be attached to {at.node}:{at.interface}: {reason}."
             return ProgramOutcome(program.name, "attach_failed", summary, load_ms=load_ms)
-        now = attached.present(await attached.attachments_of(self._nodes, run_nodes, at.node), at.node, at.interface, at.hook)
-        return _attached(program, now, load_ms)
+        found = await attached.attachments_of(self._nodes, run_nodes, at.node)
+        now = attached.present(found, at.node, at.interface, at.hook, program.function)
+        return replace(_attached(program, now, load_ms), map_layouts=await self.compiler.map_layouts(object_bytes))
 
     async def _refused(
         self, program: ProgramSpec, text: str, object_bytes: bytes, loaded: Loaded, load_ms: float
     ) -> ProgramOutcome:
-        table = await read_line_table(object_bytes, self._sandbox.reader_uid)
+        table = await self.compiler.line_table(object_bytes)
         refusal = read_refusal(loaded.stderr, table, program.source, text, program.function)
         said = refusal.diagnostic
         summary = f"The verifier refused it on line {said.line}: {said.message}"

@@ -7,16 +7,19 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from netlab.config import Config
 from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.lab import RuntimeName
 from netlab.domain.lifecycle import RunState
 from netlab.host.engine import shells
 from netlab.host.engine.actor import RunActor
+from netlab.host.engine.live_run import LiveRun
 from netlab.host.engine.parts import CounterSampler, HeldMaster, MasterHolder, NoHolder, Parts, ProgramBuilder
 from netlab.host.engine.state import ENDED_KEPT_S, RunRecord, RunStore
-from netlab.host.engine.terminals import TerminalDesk
+from netlab.host.engine.take_over import Wish
+from netlab.host.engine.terminals import Terminal, TerminalDesk
 from netlab.host.nodes.api import Nodes
 from netlab.host.runtimes.base import Outlet
 from netlab.wire.commands import Command, StartRun, StopRun
@@ -35,18 +38,21 @@ async def _from_the_start(terminal: str) -> int:
 class NamespacesRuntime:
     """Runtime of `base`. `end_offset` says where the output of a terminal goes on that a killed agent had read."""
 
-    name = "namespaces"
-
     def __init__(
         self, config: Config, nodes: Nodes, sampler: CounterSampler, programs: ProgramBuilder, outlet: Outlet, *,
         holder: MasterHolder | None = None, end_offset: Callable[[str], Awaitable[int]] = _from_the_start,
+        name: RuntimeName = RuntimeName.NAMESPACES, store: RunStore | None = None, others: Callable[[], set[str]] = set,
     ) -> None:
+        """`name` and `store` are others inside a guest: there the engine carries out the runs of the `vm` runtime. `others` are
+        runs of this instance that are another runtime's: their groups and uid slots are nobody's leftovers."""
+        self.name = name.value
         self._desk = TerminalDesk()
         self._actors: dict[str, RunActor] = {}
+        self._others = others
         self._parts = Parts(
             config=config, nodes=nodes, programs=programs, sampler=sampler, outlet=outlet,
-            store=RunStore(config.state_dir / "runs"), holder=holder or NoHolder(), end_offset=end_offset,
-            start_slots=asyncio.Semaphore(config.concurrent_starts),
+            store=store or RunStore(config.state_dir / "runs"), holder=holder or NoHolder(), end_offset=end_offset,
+            runtime=self.name, start_slots=asyncio.Semaphore(config.concurrent_starts),
         )
 
     # --- life
@@ -74,8 +80,7 @@ class NamespacesRuntime:
 
     async def _remove_strangers(self) -> None:
         """Nodes with this instance's mark of which no active run knows."""
-        active = {run for run, actor in self._actors.items() if actor.record.active}
-        for run in await self._parts.nodes.owned_runs() - active:
+        for run in await self._parts.nodes.owned_runs() - self.active_runs() - self._others():
             log.warning("removing what is left of run %s", run)
             try:
                 await self._parts.nodes.remove(run)
@@ -127,10 +132,38 @@ class NamespacesRuntime:
         """Stop (or go on) reading all terminals: nobody can take their bytes now."""
         self._desk.hold(held)
 
+    def hold_files(self, held: bool) -> None:
+        """Stop (or go on) telling what shells change in files."""
+        for actor in self._actors.values():
+            actor.live.mirror.hold(held)
+
+    def sync_files(self) -> None:
+        """Tell now what shells have changed: the nodes are about to go."""
+        for actor in self._actors.values():
+            actor.live.mirror.sync()
+
+    def take_over(self, run: str, wish: Wish, printed: Mapping[str, bytes | bytearray]) -> None:
+        """The run that was built before anybody knew whose it would be is now somebody's; see engine.take_over."""
+        actor = self._actors.get(run)
+        if actor is None:
+            raise NetlabError(ErrorCode.RUN_NOT_RUNNING)
+        actor.take_over(wish, printed)
+
+    def terminals(self, run: str) -> list[Terminal]:
+        return self._desk.of_run(run)
+
+    def live(self, run: str) -> LiveRun:
+        """For whoever prepares a run that nobody has yet. Raises KeyError."""
+        return self._actors[run].live
+
     def set_watched(self, runs: set[str]) -> None:
         self._parts.sampler.set_watched(runs)
         for run, actor in self._actors.items():
             actor.set_watched(run in runs)
+
+    def set_sampled(self, runs: set[str]) -> None:
+        """As `set_watched`, for counters alone: checks want to see what they do now."""
+        self._parts.sampler.set_watched(runs)
 
     def want_full_sample(self, run: str) -> None:
         self._parts.sampler.want_full(run)
@@ -148,6 +181,14 @@ class NamespacesRuntime:
 
     # --- what there is
 
+    def generation(self, run: str) -> int:
+        """The newest wish about this run that was heard; 0 for a run that was never heard of."""
+        actor = self._actors.get(run)
+        return actor.record.generation if actor is not None else 0
+
+    def active_runs(self) -> set[str]:
+        return {run for run, actor in self._actors.items() if actor.record.active}
+
     def runs(self) -> list[RunningRun]:
         return [
             RunningRun(
@@ -158,4 +199,4 @@ class NamespacesRuntime:
         ]
 
     async def leftovers(self) -> list[Leftover]:
-        return await self._parts.nodes.leftovers({run for run, actor in self._actors.items() if actor.record.active})
+        return await self._parts.nodes.leftovers(self.active_runs() | self._others())

@@ -22,6 +22,9 @@ ENVIRONMENT = (
     "SHELL=/bin/bash", "TERM=xterm-256color", "LANG=C.UTF-8",
 )
 
+MAX_PPS_VARIABLE = "NETLAB_MAX_PPS"
+PROGRAMS_FOLDER = "/usr/local/bin"
+
 PIDS_MAX = 128
 CPU_PERIOD_US = 100_000
 CPU_SHARES = 256
@@ -77,6 +80,10 @@ class BundleSpec:
     memory_mb: int
     cpu_percent: int
     perfmon: bool
+    max_pps: int
+    """What an interface of its lab may carry; generators in its shells keep below it."""
+    programs: tuple[Path, ...]
+    """Programs of netlab's own that its shells have."""
     runtime_wants_maps: bool
     """runc wants the user namespace's mappings repeated; crun must not have them, it would chown its stdio's device."""
     confinement: Confinement = field(default=Confinement())
@@ -93,7 +100,7 @@ def process(spec: BundleSpec, argv: Sequence[str], cwd: str = "/root") -> dict[s
     capabilities = spec.capabilities
     return {
         "terminal": False, "user": {"uid": 0, "gid": 0, "umask": 0o22}, "args": list(argv), "cwd": cwd,
-        "env": list(ENVIRONMENT),
+        "env": [*ENVIRONMENT, f"{MAX_PPS_VARIABLE}={spec.max_pps}"],
         "capabilities": {kind: capabilities for kind in ("bounding", "effective", "permitted")},
         "rlimits": [
             {"type": "RLIMIT_NOFILE", "soft": FILES_SOFT, "hard": FILES_HARD},
@@ -152,6 +159,8 @@ def _mounts(spec: BundleSpec) -> list[dict[str, Any]]:
         _mount("/run", "tmpfs", "run", ["nosuid", "nodev", "mode=755", f"size={RUN_TMPFS_MB}m", "nr_inodes=1000"]),
         _mount("/lab", "bind", str(spec.lab_dir), ["bind", "rw", "nosuid", "nodev"]),
     ]
+    for program in spec.programs:
+        mounts.append(_mount(f"{PROGRAMS_FOLDER}/{program.name}", "bind", str(program), ["bind", "ro", "nosuid", "nodev"]))
     if spec.bpffs:
         mounts.append(_mount("/sys/fs/bpf", "bind", str(spec.bpffs), ["bind", "rw", *safe]))
     return mounts

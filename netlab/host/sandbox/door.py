@@ -3,6 +3,7 @@
 It builds arguments and reads what the runtime left in its state folder; the fork server starts the processes.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ class ContainerDoor:
 
     @classmethod
     def find(cls, state_dir: Path, names: Sequence[str] = CONTAINER_RUNTIMES) -> "ContainerDoor":
+        """Without names, for nodes that are no containers, a door to nothing."""
+        if not names:
+            return cls(Path(os.devnull), state_dir)
         for name in names:
             if found := shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"):
                 return cls(Path(found), state_dir)

@@ -1,0 +1,1 @@
+"""Captures packets of one interface: a socket, a file, nothing else."""

@@ -1,0 +1,1 @@
+"""DSA switches of a lab: what the tags on their conduits say."""
