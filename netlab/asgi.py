@@ -21,10 +21,12 @@ threads = WSGIMiddleware(get_wsgi_application(), workers=HTTP_THREADS, send_queu
 """An unbounded queue of what is to be sent: a thread goes on when it has said everything, whoever reads it when."""
 http_application = WholeRequests(threads, settings.SESSION_COOKIE_NAME)  # type: ignore[arg-type]
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.auth import AuthMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.sessions import CookieMiddleware  # noqa: E402
 
 from netlab.live.routing import websocket_urlpatterns  # noqa: E402
+from netlab.live.sessions import ReadSession  # noqa: E402
 
 Asgi = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]]
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -61,5 +63,5 @@ class SameOriginOnly:
 
 application = ProtocolTypeRouter({
     "http": http_application,
-    "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    "websocket": SameOriginOnly(CookieMiddleware(ReadSession(AuthMiddleware(URLRouter(websocket_urlpatterns))))),
 })

@@ -6,6 +6,7 @@ and by the host agent alike, so it imports neither Django nor anything of the ke
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,9 @@ class Config(BaseSettings):
     state_dir: Path = _field(Path("/var/lib/netlab/main"), "Database, secrets, run states; survives a reboot.")  # type: ignore[assignment]
     run_dir: Path = _field(Path("/run/netlab/main"), "Sockets, pins, mounts of running labs; gone after a reboot. Mode 0711: containers walk through it.")  # type: ignore[assignment]
     rootfs_dir: Path = _field(Path("/var/lib/netlab/rootfs/current"), "Root file system of sandboxed nodes, made by guest/rootfs/build.sh.")  # type: ignore[assignment]
+    guest_dir: Path = _field(Path("/var/lib/netlab/guest/current"), "The guest image: kernel, root file system, agent; made by `make guest`.")  # type: ignore[assignment]
+    bpf_dir: Path = _field(Path("/var/lib/netlab/bpf/current"), "netlab's own BPF objects and the programs of its shells, built by `make up`; without them drops and events inside labs are not counted.")  # type: ignore[assignment]
+    templates_dir: Path = _field(Path("/var/lib/netlab/templates"), "Booted guests with a lab in them, from which VMs are cloned; may be deleted at any time.")  # type: ignore[assignment]
     labs_dir: Path = _field(Path(__file__).resolve().parent.parent / "labs", "The lab folders.")  # type: ignore[assignment]
 
     # web
@@ -40,15 +44,23 @@ class Config(BaseSettings):
     redis_url: str = _field("unix:///run/netlab/main/redis/redis.sock", "Broker, streams and channel layer.")  # type: ignore[assignment]
     failed_joins_per_minute: int = _field(60, "Wrong join codes accepted in all; a room shares one address, so not per address.", "1/min")  # type: ignore[assignment]
     failed_joins_per_session: int = _field(10, "Wrong join codes accepted from one browser in ten minutes.", "tries")  # type: ignore[assignment]
+    metrics_token: SecretStr = _field(SecretStr(""), "What Prometheus shows as its bearer token at /metrics; empty: only operators who are signed in may read it.")  # type: ignore[assignment]
     resume_link_days: int = _field(14, "How long an attendee's personal link works.", "days")  # type: ignore[assignment]
 
     # runs
     run_minutes: int = _field(180, "Life of a run after its start unless extended.", "min")  # type: ignore[assignment]
-    idle_minutes: int = _field(60, "A run that nobody has looked at for so long is stopped; files are kept.", "min")  # type: ignore[assignment]
+    idle_minutes: int = _field(60, "A run that nobody has looked at for so long is paused if it is a VM, else stopped; files are kept.", "min")  # type: ignore[assignment]
+    paused_minutes: int = _field(0, "A paused run that nobody resumes for so long is stopped; 0: at its deadline, which counts while it is paused, too.", "min")  # type: ignore[assignment]
+    wishes_per_minute: int = _field(20, "How often one attendee may start, reset, pause or resume labs; beyond it they are told to wait.", "1/min")  # type: ignore[assignment]
     extend_minutes: int = _field(60, "What one press on Extend adds.", "min")  # type: ignore[assignment]
     memory_budget_mb: int = _field(0, "Memory that labs of this host may promise in all; 0: 70 % of the machine's.", "MiB")  # type: ignore[assignment]
     cpu_budget_percent: int = _field(0, "CPU that labs may promise in all, 100 a core; 0: 20 times what the machine has, since labs idle.", "%")  # type: ignore[assignment]
     concurrent_starts: int = _field(4, "Labs a host builds at the same time; more wait their turn.", "runs")  # type: ignore[assignment]
+
+    # VMs
+    templates_mb: int = _field(8192, "Disk that templates may take; those not used for longest go first.", "MiB")  # type: ignore[assignment]
+    acceleration: Literal["auto", "kvm", "tcg"] = _field("auto", "auto: KVM where a guest boots with it, else software emulation.")  # type: ignore[assignment]
+    vm_clones_at_once: int = _field(4, "VMs a host starts at the same time; more wait their turn.", "VMs")  # type: ignore[assignment]
 
     # host
     worker_uid: int = _field(0, "The uid that may give the agent commands, besides root; the worker's.", "uid")  # type: ignore[assignment]

@@ -1,6 +1,6 @@
-"""Counters of failures in Redis that expire by themselves. Used for wrong passwords and wrong join codes.
+"""Counters in Redis that expire by themselves. Used for wrong passwords, wrong join codes and an attendee's wishes.
 
-Successes are never counted, so a room behind one address cannot lock itself out by being many.
+Joins that succeed are never counted, so a room behind one address cannot lock itself out by being many.
 """
 
 from functools import lru_cache
@@ -17,17 +17,18 @@ def _client() -> "redis.Redis":
 
 
 class FailureLimit:
-    """At most `failures_max` failures in `window_s` seconds from the first one."""
+    """At most `failures_max` failures (or whatever `code` says of them) in `window_s` seconds from the first one."""
 
-    def __init__(self, name: str, failures_max: int, window_s: int) -> None:
+    def __init__(self, name: str, failures_max: int, window_s: int, code: ErrorCode = ErrorCode.TOO_MANY_TRIES) -> None:
         self.key, self.failures_max, self.window_s = f"{settings.CONFIG.redis_prefix}limit:{name}", failures_max, window_s
+        self.code = code
 
     def check(self) -> None:
-        """Raise TOO_MANY_TRIES, saying how long to wait, when the limit is used up."""
+        """Raise the code, saying how long to wait, when the limit is used up."""
         value = _client().get(self.key)
         if value is not None and int(value) >= self.failures_max:
             remaining = _client().ttl(self.key)
-            raise NetlabError(ErrorCode.TOO_MANY_TRIES, retry_after_s=max(1, int(remaining)))
+            raise NetlabError(self.code, retry_after_s=max(1, int(remaining)))
 
     def failed(self) -> None:
         """Count one failure. The window begins with its first; SET NX before INCR, so that a key never lacks its end."""

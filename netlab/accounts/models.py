@@ -24,5 +24,9 @@ class User(AbstractBaseUser):
     def teaches(self) -> bool:
         return self.role in TEACHING
 
+    @property
+    def operates(self) -> bool:
+        return self.role == Role.OPERATOR
+
     def __str__(self) -> str:
         return self.name

@@ -3,7 +3,7 @@
 from django.conf import settings
 from ninja import NinjaAPI
 
-from netlab.api import labs, runs, workshops
+from netlab.api import captures, labs, runs, traces, workshops
 from netlab.api.auth import SessionCookie
 from netlab.api.errors import add_handlers
 
@@ -19,4 +19,6 @@ api = NinjaAPI(
 add_handlers(api)
 api.add_router("", labs.router)
 api.add_router("/runs", runs.router)
+api.add_router("/runs", captures.router)
+api.add_router("/runs", traces.router)
 api.add_router("/workshops", workshops.router)

@@ -23,7 +23,8 @@ PREFIX = "/api/"
 
 
 def error_response(error: NetlabError, status: int | None = None) -> JsonResponse:
-    return JsonResponse(error.body().model_dump(mode="json"), status=status or error.status)
+    headers = {"Retry-After": str(error.data["retry_after_s"])} if "retry_after_s" in error.data else {}
+    return JsonResponse(error.body().model_dump(mode="json"), status=status or error.status, headers=headers)
 
 
 def bug_response(error: BaseException, request: HttpRequest) -> JsonResponse:

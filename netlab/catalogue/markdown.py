@@ -66,6 +66,8 @@ def _parser() -> MarkdownIt:
     parser.add_render_rule("link_open", _link_open)
     parser.add_render_rule("heading_open", _heading)
     parser.add_render_rule("heading_close", _heading)
+    parser.add_render_rule("th_open", _head_cell)
+    parser.add_render_rule("th_close", _head_cell)
     return parser
 
 
@@ -131,3 +133,13 @@ def _heading(
     token = tokens[index]
     tag = "h3" if token.tag in ("h1", "h2") else "h4"
     return f"<{tag}>" if token.nesting == 1 else f"</{tag}>\n"
+
+
+def _head_cell(
+    renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """The corner of a table, or a column without a heading: a cell without words is announced as nobody's heading."""
+    opens = tokens[index].nesting == 1
+    words = tokens[index + 1 if opens else index - 1].content
+    tag = "th" if words.strip() else "td"
+    return f"<{tag}>" if opens else f"</{tag}>\n"

@@ -17,9 +17,10 @@ from redis.exceptions import RedisError
 
 from netlab.config import load_config
 from netlab.live.subscriptions import Listener, Subscriptions
+from netlab.live.tally import tally
 from netlab.wire.counters import CounterSchema, Frame, Merged, unpack_packet
 from netlab.wire.events import HIDDEN_FROM_BROWSERS
-from netlab.wire.redis_names import WATCH_REFRESH_S
+from netlab.wire.redis_names import REPORT_EVERY_S, WATCH_REFRESH_S
 from netlab.wire.streams import WebStreams, connect
 
 ASK_FULL_EVERY_S = 1.0
@@ -64,6 +65,9 @@ class RunListener(Protocol):
 
     def offer_event(self, event: StreamEvent) -> None: ...
 
+    def offer_live(self, text: str) -> None:
+        """The websocket message of an event that is kept nowhere."""
+
     def offer_frame(self, frame: Frame, data: bytes) -> None: ...
 
     def events_lost(self) -> None:
@@ -97,6 +101,11 @@ class ServedRun:
         return self.hub.streams.keys.run_wake(self.id)
 
     def message(self, data: bytes) -> None:
+        """Empty: there is a new event to be read. Otherwise it is one that is only shown while it happens."""
+        if data:
+            for listener in tuple(self.listeners):
+                listener.offer_live(f'{{"type":"live","event":{data.decode()}}}')
+            return
         self._unread = True
         if self._reader is None:
             self._reader = self.hub.spawn(self._read())
@@ -203,6 +212,7 @@ class Hub:
         self._hosts: dict[str, ServedHost] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._watcher: asyncio.Task[None] | None = None
+        self._reporter: asyncio.Task[None] | None = None
 
     async def join(self, run: str, host: str, listener: RunListener) -> ServedRun:
         """From the return on the listener gets every event that is newer than what the stream holds now."""
@@ -220,6 +230,7 @@ class Hub:
             raise
         if self._watcher is None:
             self._watcher = self.spawn(self._keep_watched())
+            self._reporter = self.spawn(self._keep_reporting())
         return served
 
     def leave(self, served: ServedRun, listener: RunListener) -> None:
@@ -287,6 +298,15 @@ class Hub:
             except (RedisError, OSError) as error:
                 log.warning("watch_failed", error=str(error))
             await asyncio.sleep(WATCH_REFRESH_S)
+
+    async def _keep_reporting(self) -> None:
+        """For the metrics, from the first socket on."""
+        while True:
+            try:
+                await self.streams.report_web(tally.report())
+            except (RedisError, OSError) as error:
+                log.warning("report_failed", error=str(error))
+            await asyncio.sleep(REPORT_EVERY_S)
 
     async def close(self) -> None:
         """Only tests end a hub before its process."""

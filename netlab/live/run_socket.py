@@ -13,6 +13,7 @@ from netlab.live.access import RunSeen, run_seen_by, run_snapshot
 from netlab.live.hub import Hub, Rate, ServedRun, StreamEvent, hub, id_key, stream_event
 from netlab.live.run_browser import RunBrowser
 from netlab.live.socket import TOO_SLOW, GuardedSocket, Message, database
+from netlab.live.tally import tally
 from netlab.wire.counters import history_frame
 
 PROJECTION_MARGIN_MS = 2000
@@ -37,6 +38,7 @@ class NeedFull(Message):
 
 
 class RunSocket(GuardedSocket):
+    KIND = "run"
     messages = TypeAdapter(Annotated[RunHello | SetRate | NeedFull, Field(discriminator="type")])
 
     def __init__(self) -> None:
@@ -126,7 +128,9 @@ class RunSocket(GuardedSocket):
                 await self.say(event.text)
                 if event.kind == "run_state":
                     self.spawn(self._look_again(event))
-            due = browser.take_frame(served.merged.full())
+            while (text := browser.next_live()) is not None:
+                await self.say(text)
+            due = browser.take_frame(served.merged.full() if browser.wants_newest else None)
             if due is not None:
                 await self._send_frame(*due)
 
@@ -154,9 +158,10 @@ class RunSocket(GuardedSocket):
         if self.served.merged.full() is None:
             self.served.ask_full()
 
-    async def _send_frame(self, version: int, data: bytes) -> None:
+    async def _send_frame(self, version: int, data: bytes, sampled_at: float | None) -> None:
         if version == self.schema_version or await self._send_schema(version):
             await self.say_bytes(data)
+            tally.sent(sampled_at)
         elif self.browser is not None:
             self.browser.forget_frame()
 

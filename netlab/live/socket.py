@@ -32,6 +32,7 @@ from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_bug_id
 from netlab.live.bucket import Bucket
 from netlab.live.control import control
+from netlab.live.tally import tally
 
 BAD_MESSAGE = 4400
 NOT_SIGNED_IN = 4401
@@ -76,6 +77,8 @@ def user_group(user_id: object) -> str:
 class GuardedSocket(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels has no types
     messages: ClassVar[TypeAdapter[Any]]
     """The union of text messages, discriminated by `type`."""
+    KIND: ClassVar[str]
+    """What it is about, in a word, for the metrics."""
     HELLO_WITHIN_S: ClassVar[float | None] = 15.0
 
     def __init__(self) -> None:
@@ -151,11 +154,13 @@ class GuardedSocket(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # chann
     def _took_place(self, user_id: int) -> bool:
         self._counted = _sockets_of[user_id] < SOCKETS_PER_PERSON
         _sockets_of[user_id] += self._counted
+        tally.sockets[self.KIND] += self._counted
         return self._counted
 
     def _give_place_back(self) -> None:
         if self._counted and self.user is not None:
             self._counted = False
+            tally.sockets[self.KIND] -= 1
             _sockets_of[self.user.pk] -= 1
             if not _sockets_of[self.user.pk]:
                 del _sockets_of[self.user.pk]

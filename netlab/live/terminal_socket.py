@@ -2,10 +2,12 @@
 
 Each viewer reads the terminal's stream at its own pace; the live channel is a short cut for those who are in step. A
 viewer who does not draw gets nothing more; one who falls behind what is kept is told to skip. Input, acks and resizes
-go to the host's inbox. It never logs what is typed.
+go to the host's inbox; input is counted by viewer, so that what a dying connection had under way is typed once, by it or
+by its successor. It never logs what is typed.
 """
 
 import asyncio
+import secrets
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -28,6 +30,8 @@ INPUT_MESSAGE_COST_BYTES = 256
 """Each message costs so much beside its bytes: a flood of single bytes is a flood too."""
 RESIZE_COST_BYTES = 4096
 """Each is told to the host and moves the shell to draw its screen anew; a window that is dragged sends a few dozen."""
+TYPED_EVERY_BYTES = 16 * 1024
+"""A browser keeps what it typed until it hears that it went on: in such steps, and with each start."""
 DRAIN_WITHIN_S = 3.0
 """How long a closed terminal's last output waits for a browser that does not draw."""
 
@@ -41,6 +45,10 @@ class TerminalHello(Message):
     offset: Offset = 0
     rows: Rows = 24
     cols: Cols = 80
+    viewer: Annotated[str, Field(pattern="^[0-9a-f]{16}$")] = Field(default_factory=lambda: secrets.token_hex(8))
+    """The same in each of a page's connections to this terminal."""
+    typed: Annotated[int, Field(ge=0, lt=2**40)] = 0
+    """The page keeps what it typed from here on."""
 
 
 class Ack(Message):
@@ -68,6 +76,9 @@ class _EndWatcher:
         elif event.kind == "run_state" and event.fields["state"] in ENDED:
             self.viewer.close("the lab has ended")
 
+    def offer_live(self, text: str) -> None:
+        pass
+
     def offer_frame(self, frame: Frame, data: bytes) -> None:
         """Not of interest here."""
 
@@ -76,6 +87,7 @@ class _EndWatcher:
 
 
 class TerminalSocket(GuardedSocket):
+    KIND = "terminal"
     messages = TypeAdapter(Annotated[TerminalHello | Ack | Resize, Field(discriminator="type")])
 
     def __init__(self) -> None:
@@ -85,6 +97,8 @@ class TerminalSocket(GuardedSocket):
         self.served: ServedRun | None = None
         self.viewer = TerminalViewer()
         self.watcher: _EndWatcher | None = None
+        self.viewer_id = ""
+        self.typed = self.told_typed = 0
         self.input_budget = Bucket(INPUT_BYTES_PER_S, INPUT_BURST_BYTES)
 
     async def admit(self) -> None:
@@ -102,6 +116,9 @@ class TerminalSocket(GuardedSocket):
         if self.closing:
             self._stop_listening()
             return
+        self.viewer_id = message.viewer
+        passed = await self.hub.streams.typed(self.seen.id, message.viewer)
+        self.typed = self.told_typed = message.typed if passed is None else passed
         await self._start(message.offset)
         await self._to_host(TerminalResize(run=self.seen.run, terminal=self.seen.id, rows=message.rows, cols=message.cols))
         self.spawn(self._pump())
@@ -127,7 +144,19 @@ class TerminalSocket(GuardedSocket):
         if not data or self.viewer.closed_reason is not None:
             return
         await asyncio.sleep(self.input_budget.wait_for(len(data) + INPUT_MESSAGE_COST_BYTES))
-        await self._to_host(TerminalInput(run=self.seen.run, terminal=self.seen.id, data=data))
+        await self._type(data)
+        if self.typed - self.told_typed >= TYPED_EVERY_BYTES:
+            self.told_typed = self.typed
+            await self.say_json(type="typed", offset=self.typed)
+
+    async def _type(self, data: bytes) -> None:
+        """Pass on what no other connection of this viewer has passed on already."""
+        assert self.hub is not None and self.seen is not None
+        self.typed += len(data)
+        while data:
+            message = TerminalInput(run=self.seen.run, terminal=self.seen.id, data=data)
+            passed = await self.hub.streams.send_input(self.seen.host, message, self.viewer_id, self.typed - len(data))
+            data = data[-(self.typed - passed):] if passed < self.typed else b""
 
     async def leave(self) -> None:
         self._stop_listening()
@@ -158,12 +187,12 @@ class TerminalSocket(GuardedSocket):
             begin = clean_start(oldest, kept[0][1])
         self.viewer.newest = max(self.viewer.newest, newest)
         self.viewer.start_at(begin)
-        await self.say_json(type="start", offset=begin)
+        await self.say_json(type="start", offset=begin, typed=self.typed)
         if begin:
             await self._to_host(TerminalAck(run=self.seen.run, terminal=self.seen.id, offset=begin))
 
     async def _pump(self) -> None:
-        """The one task that sends after the hello."""
+        """The one task that sends output after the hello."""
         viewer = self.viewer
         while viewer.closed_reason is None:
             await viewer.signal.wait()

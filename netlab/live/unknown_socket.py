@@ -9,6 +9,7 @@ from netlab.live.socket import GuardedSocket
 
 
 class UnknownSocket(GuardedSocket):
+    KIND = "unknown"
     messages = TypeAdapter(Any)
 
     async def admit(self) -> None:

@@ -20,6 +20,7 @@ class WorkshopHello(Message):
 
 
 class WorkshopSocket(GuardedSocket):
+    KIND = "workshop"
     messages = TypeAdapter(WorkshopHello)
     HELLO_WITHIN_S = None
     """It only listens: nothing has to be said first."""

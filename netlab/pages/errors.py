@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_bug_id
+from netlab.pages.theme import theme
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +17,8 @@ def error_page(request: HttpRequest, error: NetlabError) -> HttpResponse:
     """One sentence, a hint and a way on."""
     # Without the request a page asks neither session nor database, which may be what broke.
     asking = request if error.status < 500 else None
-    answer = render(asking, "netlab/error.html", {"error": error, "way_on": _way_on(error.code)}, status=error.status)
+    context = {**theme(request), "error": error, "way_on": _way_on(error.code)}
+    answer = render(asking, "netlab/error.html", context, status=error.status)
     answer.headers["Cache-Control"] = "no-store"
     if "retry_after_s" in error.data:
         answer.headers["Retry-After"] = str(error.data["retry_after_s"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from netlab.catalogue.labs import all_labs
@@ -46,18 +47,16 @@ class WorkshopForm(forms.Form):
         choices=[(i.value, ISOLATION_WORDS[i][0]) for i in Isolation],
         error_messages={"required": "Choose whose kernel people get.", "invalid_choice": "Choose one of the three."},
     )
+    show_solutions = forms.BooleanField(required=False, label="People may see the solution of each step")
     opens_at = _When(label="Opens")
     closes_at = _When(label="Closes")
 
     def __init__(self, *args: Any, keep_labs: list[str] | None = None, **kwargs: Any) -> None:
         """`keep_labs`: those that the workshop has; they stay choosable when their folder is broken."""
         super().__init__(*args, **kwargs)
-        labs = [(lab.id, lab.spec.title) for lab in all_labs()]
-        known = {lab_id for lab_id, _ in labs}
-        labs += [(lab_id, f"{lab_id} (broken or gone)") for lab_id in keep_labs or [] if lab_id not in known]
         field = self.fields["labs"]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = labs
+        field.choices = _labs_in_order(keep_labs or [], self.data.getlist("labs") if isinstance(self.data, QueryDict) else [])
         for name, box in self.fields.items():
             if name in self.errors if self.is_bound else False:
                 box.widget.attrs["aria-invalid"] = "true"
@@ -74,8 +73,17 @@ class WorkshopForm(forms.Form):
         return timezone.get_current_timezone_name()
 
 
+def _labs_in_order(kept: list[str], typed: list[str]) -> list[tuple[str, str]]:
+    """(id, title): the chosen ones first, in their order, then the catalogue's. A browser sends them as they stand there."""
+    labs = {lab.id: lab.spec.title for lab in all_labs()}
+    labs |= {lab_id: f"{lab_id} (broken or gone)" for lab_id in kept if lab_id not in labs}
+    chosen = [lab_id for lab_id in typed or kept if lab_id in labs]
+    return [(lab_id, labs[lab_id]) for lab_id in dict.fromkeys([*chosen, *labs])]
+
+
 def initial_of(workshop: Workshop) -> dict[str, Any]:
     return {
         "title": workshop.title, "labs": [link.lab for link in workshop.labs.all()], "seats": workshop.seats,
         "isolation": workshop.isolation, "opens_at": workshop.opens_at, "closes_at": workshop.closes_at,
+        "show_solutions": workshop.show_solutions,
     }

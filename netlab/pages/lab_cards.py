@@ -10,19 +10,21 @@ from netlab.catalogue.labs import CatalogueLab, all_labs, get_lab
 from netlab.domain.errors import NetlabError
 from netlab.domain.lab import Isolation, LabSpec, RuntimeName
 from netlab.domain.lifecycle import ENDED, RunState
-from netlab.domain.placement import Placement
+from netlab.domain.placement import Placement, no_vms
 from netlab.runs.hosts import can_run_here, choose_host
 from netlab.runs.models import CheckState, Run
 from netlab.runs.telling import host_report
 from netlab.wire.host_report import HostReport
 from netlab.workshops.models import Attendee, Workshop
 
+REFRESH_S = 10
 STATE_WORDS = {
     RunState.QUEUED: ("in the queue", "warn"),
     RunState.STARTING: ("starting", "warn"),
     RunState.RUNNING: ("running", "good"),
     RunState.RESETTING: ("resetting", "warn"),
     RunState.PAUSED: ("paused", ""),
+    RunState.BROKEN: ("broken", "bad"),
     RunState.STOPPING: ("stopping", "warn"),
     RunState.STOPPED: ("stopped", ""),
     RunState.FAILED: ("failed", "bad"),
@@ -63,6 +65,27 @@ class LabCard:
         return self.run is not None and self.run.run_state not in ENDED
 
     @property
+    def kernel_words(self) -> str:
+        """Why it is not on the host's kernel: of the run that is there, else as it would be started now."""
+        if self.unfinished and self.run is not None:
+            return self.run.why_here
+        return self.can_run.why_here if self.can_run.ok else ""
+
+    @property
+    def not_yet(self) -> str:
+        """What the answer is about, when it changes by itself."""
+        if not self.can_run.waits:
+            return ""
+        return "VM labs:" if self.can_run.runtime is RuntimeName.VM else "Not yet:"
+
+    @property
+    def ended_why(self) -> str:
+        """Why there is no run any more, when it was not the attendee who ended it."""
+        if self.run is None or self.unfinished:
+            return ""
+        return self.run.ended_why or (f"{self.run.error['message']} {self.run.error['hint']}" if self.run.error else "")
+
+    @property
     def state(self) -> tuple[str, str]:
         """(words, tone) of the run; empty before the first start."""
         return STATE_WORDS[self.run.run_state] if self.run else ("", "")
@@ -77,9 +100,32 @@ def lab_cards(workshop: Workshop, attendee: Attendee | None) -> list[LabCard]:
     ]
 
 
-def kernel_words(report: HostReport | None) -> str:
-    """'Linux 6.12.9', empty while the host is away."""
-    return f"Linux {report.kernel}" if report and report.kernel else ""
+def kernel_words(isolation: Isolation, report: HostReport | None) -> str:
+    """'Linux 6.12.9', empty while the host is away, or has no guest's kernel to say."""
+    kernel = "" if report is None else report.guest.kernel if isolation is Isolation.PRIVATE else report.kernel
+    return f"Linux {kernel}" if kernel else ""
+
+
+def words_of_all(cards: list[LabCard]) -> str:
+    """What is to be said of the kernel of every lab that can run here: once, instead of below each."""
+    words = {card.kernel_words for card in cards if card.lab is not None and card.can_run.ok}
+    return words.pop() if len(words) == 1 else ""
+
+
+def refresh_s(cards: list[LabCard]) -> int | None:
+    """After how long the page asks again; None: nothing on it changes by itself."""
+    return REFRESH_S if any(card.can_run.waits for card in cards) else None
+
+
+def default_isolation(report: HostReport | None) -> Isolation:
+    """For a workshop of people who do not know each other: a kernel each, where the host can give it."""
+    return Isolation.PRIVATE if report is not None and no_vms(report.guest) is None else Isolation.STRANGERS
+
+
+def vm_words(report: HostReport | None) -> str:
+    """For who chooses an isolation: why a private kernel is not to be had; empty where it is, and while the host is away."""
+    obstacle = no_vms(report.guest) if report is not None else None
+    return f"VM labs: {obstacle.why}. {obstacle.fix}" if obstacle else ""
 
 
 def labs_that_can_run(isolation: Isolation, report: HostReport | None) -> str:

@@ -76,6 +76,19 @@ def instructors_only(view: View[Params]) -> View[Params]:
     return shown
 
 
+def operators_only(view: View[Params]) -> View[Params]:
+    """Others learn nothing; whoever is not signed in is sent to sign in and comes back."""
+
+    @instructors_only
+    def shown(request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
+        if not person(request).operates:
+            raise NetlabError(ErrorCode.NOT_FOUND, what="page")
+        return view(request, *args, **kwargs)
+
+    update_wrapper(shown, view)
+    return shown
+
+
 def person(request: HttpRequest) -> User:
     """Who asks; only in views that let nobody else in."""
     assert isinstance(request.user, User)

@@ -25,6 +25,7 @@ class ShownRow:
     lab: str
     state: str
     tone: str
+    problem: str
     step: str
     """'3. Drop what you see', empty without a run."""
     passed: int
@@ -44,7 +45,7 @@ def _shown(row: RosterRow, spec: LabSpec | None, now: datetime) -> ShownRow:
     words, tone = STATE_WORDS[row.state] if row.state else ("", "")
     return ShownRow(
         attendee=row.attendee, name=row.name, seen_at=row.seen_at, here=now - row.seen_at < HERE_WITHIN,
-        lab=spec.title if spec else row.lab or "", state=words, tone=tone, step=_step(spec, row.step),
+        lab=spec.title if spec else row.lab or "", state=words, tone=tone, problem=row.problem, step=_step(spec, row.step),
         passed=row.steps_passed, total=row.steps_total, unfinished=row.state is not None and row.state not in ENDED,
     )
 

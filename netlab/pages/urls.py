@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from netlab.pages.views import attendee, health, instructor, instructor_actions, join, session
+from netlab.pages.views import attendee, health, help, instructor, instructor_actions, join, metrics, operator, session, theme
 
 urlpatterns = [
     path("", join.home, name="home"),
@@ -27,5 +27,11 @@ urlpatterns = [
         "instructor/w/<str:workshop_id>/attendees/<int:attendee_id>/<str:action>/", instructor_actions.act_on_attendee,
         name="act-on",
     ),
+    path("operator/", operator.hosts, name="hosts"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("help/drops/", help.drops, name="help-drops"),
+    path("help/packets/", help.packets, name="help-packets"),
+    path("help/traces/", help.traces, name="help-traces"),
+    path("theme/", theme.choose_theme, name="choose-theme"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -18,14 +18,14 @@ from netlab.queue.app import app
 from netlab.queue.routing import NUDGE_TASK, queue_for
 from netlab.wire.commands import Command, parse_command
 from netlab.wire.events import CommandFailed
-from netlab.wire.streams import SyncStreams
+from netlab.wire.sync_streams import SyncStreams
 
 log = structlog.get_logger("netlab.queue")
 
 RETRIES_MAX = 6
 RETRY_FIRST_S = 0.5
 RETRY_LONGEST_S = 8.0
-HEALED_KINDS = frozenset({"start_run", "stop_run", "reset_run"})
+HEALED_KINDS = frozenset({"start_run", "stop_run", "reset_run", "pause_run", "resume_run"})
 """What the sweeps send again by themselves until the host has caught up: silence is no failure."""
 PUBLISH_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
 

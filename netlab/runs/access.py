@@ -18,6 +18,11 @@ def _run(run_id: str) -> Run | None:
     return Run.objects.select_related("attendee__user", "workshop").filter(pk=run_id).first()
 
 
+def locked(run: Run) -> Run:
+    """Inside a transaction: the row as it is now; nobody else changes it before that ends."""
+    return Run.objects.select_for_update(of=("self",)).select_related("workshop", "attendee__user").get(pk=run.pk)
+
+
 def access_run_for(user: User, run_id: str) -> Run:
     """The user's own run: files, terminals, programs, everything in it."""
     run = _run(run_id)

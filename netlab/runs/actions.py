@@ -12,14 +12,17 @@ from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_run_id, new_terminal_id
 from netlab.domain.lab import Isolation, LabSpec
 from netlab.domain.lifecycle import ENDED, RunState, check_move
-from netlab.runs.access import newest_run, unfinished_run
-from netlab.runs.admission import admit, lock_host, queue_position, tell_positions
-from netlab.runs.choices import UNFINISHED_VALUES
-from netlab.runs.files import do_forget_old_files, do_reset_files, do_seed_files
-from netlab.runs.hosts import budget_of, can_run_here, choose_host, cost_of_run, promised_on
+from netlab.domain.placement import cost_of
+from netlab.runs.access import locked, newest_run, unfinished_run
+from netlab.runs.admission import admit, has_place, lock_host, tell_positions
+from netlab.runs.choices import MIRRORED, UNFINISHED_VALUES, Wish
+from netlab.runs.files import do_forget_old_files, do_seed_files
+from netlab.runs.going_on import reset_now
+from netlab.runs.hosts import can_run_here, choose_host, kernel_of
 from netlab.runs.models import CheckState, Run, Terminal
 from netlab.runs.moves import move
-from netlab.runs.starting import reset_command, revive_declared_terminals
+from netlab.runs.pace import check_pace
+from netlab.runs.pausing import do_wish_of_paused
 from netlab.runs.telling import about, host_report, nudge, tell_browsers, wish
 from netlab.runs.times import can_extend, extended_deadline
 from netlab.wire.commands import OpenStep, StopRun
@@ -32,7 +35,7 @@ def do_start_run(attendee: Attendee, lab_id: str) -> Run:
     """The run of this lab: the unfinished one if there is one, else a new one, starting or queued.
 
     Raises WORKSHOP_CLOSED, WORKSHOP_NOT_OPEN, NOT_FOUND (not a lab of this workshop), LAB_CANNOT_RUN_HERE, HOST_AWAY,
-    RUN_ALREADY_ACTIVE.
+    RUN_ALREADY_ACTIVE, TOO_OFTEN.
     """
     workshop = attendee.workshop
     _check_open(workshop)
@@ -47,12 +50,15 @@ def do_start_run(attendee: Attendee, lab_id: str) -> Run:
     if report is None:
         raise NetlabError(ErrorCode.HOST_AWAY)
     answer = can_run_here(lab.spec, Isolation(workshop.isolation), report).require()
+    check_pace(attendee)
     last = newest_run(attendee, lab_id)
+    cost = cost_of(lab.spec, answer.runtime)
     run = Run(
         id=new_run_id(), attendee=attendee, workshop=workshop, lab=lab_id, lab_digest=lab.digest,
         lab_spec=lab.spec.model_dump(mode="json"), state=RunState.QUEUED.value, host=host, runtime=answer.runtime.value,
-        isolation=workshop.isolation, kernel=report.kernel, memory_mb=lab.spec.memory_mb, cpu_percent=lab.spec.cpu_percent,
-        open_step=_step_to_open(lab.spec, last),
+        isolation=answer.isolation.value, kernel=kernel_of(answer.runtime, report), why_here=answer.why_here[:300],
+        memory_mb=cost.memory_mb, cpu_percent=cost.cpu_percent, open_step=_step_to_open(lab.spec, last),
+        queued_at=timezone.now(),
     )
     try:
         with transaction.atomic():
@@ -62,7 +68,7 @@ def do_start_run(attendee: Attendee, lab_id: str) -> Run:
             do_forget_old_files(run)
             _seed_checks(run, lab.spec, last)
             _seed_terminals(run, lab.spec)
-            if queue_position(run) == 1 and cost_of_run(run).fits(promised_on(host), budget_of(report)):
+            if has_place(run, report):
                 admit(run)
     except IntegrityError:  # pressed twice at the same moment: the other press made it
         present = unfinished_run(attendee)
@@ -113,17 +119,17 @@ def do_stop_run(run: Run, why: str = "") -> Run:
     """Take it down; files and progress are kept. Nothing happens to a run that has ended or is on its way. `why`: told
     to the attendee when it was not they who stopped it."""
     with transaction.atomic():
-        run = _locked(run)
+        run = locked(run)
         if run.run_state in ENDED or run.run_state is RunState.STOPPING:
             return run
         if why:
             tell_browsers(Announcement(text=why, **about(run)))
         if run.run_state is RunState.QUEUED:
-            move(run, RunState.STOPPED)
+            move(run, RunState.STOPPED, ended_why=why)
             tell_browsers(RunStateChanged(state=RunState.STOPPED, runtime=run.runtime, **about(run)))
             tell_positions(run.host)
             return run
-        move(run, RunState.STOPPING, generation=run.generation + 1, nudged_at=timezone.now())
+        move(run, RunState.STOPPING, generation=run.generation + 1, nudged_at=timezone.now(), ended_why=why)
         tell_browsers(RunStateChanged(state=RunState.STOPPING, runtime=run.runtime, **about(run)))
         nudge(run.host, StopRun(**wish(run)))
     return run
@@ -148,29 +154,26 @@ def do_extend_workshop_runs(workshop: Workshop) -> int:
 
 
 def do_reset_run(run: Run, keep_files: bool = True) -> Run:
-    """All nodes as new. Raises RUN_STATE for a run that is not there. Progress that was made stays made."""
+    """All nodes as new. Raises RUN_STATE for a run that is not there. Progress that was made stays made.
+
+    A broken run has kept its place; a paused one waits for one where the host is full.
+    """
+    starter = None if keep_files else get_lab(run.lab).files
+    if run.run_state is RunState.PAUSED:
+        return do_wish_of_paused(run, Wish.RESET if keep_files else Wish.RESET_FILES)
     with transaction.atomic():
-        run = _locked(run)
+        run = locked(run)
         if run.run_state is not RunState.RESETTING:
             check_move(run.run_state, RunState.RESETTING)
-        run.generation += 1
-        if run.run_state is RunState.RESETTING:
-            run.save(update_fields=["generation"])
-        else:
-            move(run, RunState.RESETTING, generation=run.generation, host_steps=[])
-        files = None if keep_files else do_reset_files(run, get_lab(run.lab).files)
-        run.program_outcomes.all().delete()
-        run.checks.update(passed=False, observed="", expected="", at=None)
-        revive_declared_terminals(run)
-        tell_browsers(RunStateChanged(state=RunState.RESETTING, runtime=run.runtime, **about(run)))
-        nudge(run.host, reset_command(run, files))
+        check_pace(run.attendee)
+        reset_now(run, starter)
     return run
 
 
 def do_extend_run(run: Run) -> Run:
     """More time. Raises RUN_TIME_LIMIT when there is none to give."""
     with transaction.atomic():
-        run = _locked(run)
+        run = locked(run)
         if not can_extend(run):
             raise NetlabError(ErrorCode.RUN_TIME_LIMIT)
         run.deadline = extended_deadline(run)
@@ -186,15 +189,10 @@ def do_open_step(run: Run, step: str) -> Run:
     if spec.step(step) is None:
         raise NetlabError(ErrorCode.STEP_UNKNOWN, step=step, steps=", ".join(s.id for s in spec.steps))
     with transaction.atomic():
-        run = _locked(run)
+        run = locked(run)
         run.open_step = step
         run.save(update_fields=["open_step"])
         tell_roster(run.workshop_id)
-        if run.run_state in (RunState.RUNNING, RunState.RESETTING):
+        if run.run_state in MIRRORED:
             nudge(run.host, OpenStep(step=step, **wish(run)))
     return run
-
-
-def _locked(run: Run) -> Run:
-    """The row as it is now; nobody else changes it before this transaction ends."""
-    return Run.objects.select_for_update(of=("self",)).select_related("workshop", "attendee__user").get(pk=run.pk)

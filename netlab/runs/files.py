@@ -13,8 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import FilePath
-from netlab.domain.lifecycle import RunState
-from netlab.runs.choices import FileOrigin
+from netlab.runs.choices import MIRRORED, FileOrigin
 from netlab.runs.models import Run, RunFile, RunFileVersion
 from netlab.runs.telling import about, nudge, tell_browsers, wish
 from netlab.wire.commands import FILE_BYTES_MAX, FILES_MAX, DeleteFile, LabFile, WriteFile
@@ -26,6 +25,7 @@ HISTORY_CHARS_MAX = 512 * 1024
 RUNS_WITH_FILES = 3
 """Of one attendee and lab: the newest run carries all files on; those of older ones are forgotten when another begins."""
 SHELL_SUFFIX = ".shell"
+MINE_SUFFIX = ".mine"
 _path_adapter: TypeAdapter[str] = TypeAdapter(FilePath)
 
 
@@ -118,7 +118,7 @@ def do_delete_file(run: Run, path: str, origin: FileOrigin = FileOrigin.EDITOR) 
         if file is None:
             raise NetlabError(ErrorCode.FILE_UNKNOWN, path=path, paths=", ".join(f.path for f in lab_files(run)))
         _store(run, file, path, "", origin, deleted=True)
-        if run.run_state in (RunState.RUNNING, RunState.RESETTING):
+        if run.run_state in MIRRORED:
             nudge(run.host, DeleteFile(path=path, **wish(run)))
 
 
@@ -180,6 +180,39 @@ def do_reset_files(run: Run, starter: dict[str, str]) -> list[LabFile]:
     return lab_files(run)
 
 
+def do_begin_files(run: Run, starter: dict[str, str], written: set[str]) -> list[LabFile]:
+    """The lab's files as they were at its beginning: the starter's, and none that only a solution writes (`written`).
+
+    What the attendee has made of one of them is kept beside it as `NAME.mine`; files of their own stay.
+    """
+    with transaction.atomic():
+        rows = {f.path: f for f in RunFile.objects.select_for_update().filter(run=run)}
+        for path in sorted(starter.keys() | written):
+            file, content = rows.get(path), starter.get(path)
+            if file is not None and not file.deleted and file.content != content:
+                _keep_mine(run, rows, file)
+            if content is None and file is not None and not file.deleted:
+                _store(run, file, path, "", FileOrigin.RESET, deleted=True)
+            elif content is not None and (file is None or file.deleted or file.content != content):
+                rows[path] = _store(run, file, path, content, FileOrigin.RESET)
+    return lab_files(run)
+
+
+def _keep_mine(run: Run, rows: dict[str, RunFile], file: RunFile) -> None:
+    """Only what a person wrote; the history keeps everything anyway."""
+    path = file.path[: 120 - len(MINE_SUFFIX)].rstrip("/") + MINE_SUFFIX
+    beside = rows.get(path)
+    room = beside is not None or sum(not row.deleted for row in rows.values()) < FILES_MAX
+    if file.origin in (FileOrigin.EDITOR, FileOrigin.SHELL) and room:
+        rows[path] = _store(run, beside, path, file.content, FileOrigin.RESET)
+
+
+def do_write_solution(run: Run, files: dict[str, str]) -> dict[str, int]:
+    """What the host is about to write for a solution; the version of each file."""
+    rows = {f.path: f for f in RunFile.objects.select_for_update().filter(run=run, path__in=files)}
+    return {path: _store(run, rows.get(path), path, content, FileOrigin.SOLUTION).version for path, content in files.items()}
+
+
 def _store(
     run: Run, file: RunFile | None, path: str, content: str, origin: FileOrigin, *,
     deleted: bool = False, by_browser: bool = False,
@@ -220,7 +253,7 @@ def do_forget_old_files(run: Run) -> None:
 
 def _tell_host(run: Run, file: RunFile) -> None:
     """Not while it is being built: what StartRun did not carry is sent when the run is there."""
-    if run.run_state in (RunState.RUNNING, RunState.RESETTING):
+    if run.run_state in MIRRORED:
         nudge(run.host, write_command(run, file))
 
 

@@ -4,11 +4,12 @@ Budgets come from the host's report, costs from the rows: what was promised coun
 """
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from netlab.domain.lab import Isolation, LabSpec, RuntimeName
+from netlab.domain.lifecycle import RunState
 from netlab.domain.placement import Cost, Placement, can_run
-from netlab.runs.choices import ACTIVE_VALUES
+from netlab.runs.choices import MEMORY_VALUES, Wish
 from netlab.runs.models import Run
 from netlab.wire.host_report import HostReport
 
@@ -26,8 +27,13 @@ def can_run_here(lab: LabSpec, isolation: Isolation, report: HostReport | None) 
     """Whether the lab could be started, before anybody presses Start. A host that is away cannot run anything."""
     if report is None:
         runtime = RuntimeName.VM if isolation is Isolation.PRIVATE else RuntimeName.NAMESPACES
-        return Placement(False, runtime, isolation, AWAY, AWAY_FIX)
-    return can_run(lab, isolation, {a.ability: a for a in report.abilities})
+        return Placement(False, runtime, isolation, AWAY, AWAY_FIX, waits=True)
+    return can_run(lab, isolation, {a.ability: a for a in report.abilities}, report.guest)
+
+
+def kernel_of(runtime: RuntimeName, report: HostReport) -> str:
+    """Release of the kernel that such a run gets."""
+    return report.guest.kernel if runtime is RuntimeName.VM else report.kernel
 
 
 def cost_of_run(run: Run) -> Cost:
@@ -35,8 +41,11 @@ def cost_of_run(run: Run) -> Cost:
 
 
 def promised_on(host: str) -> Cost:
-    """What runs that hold, or may hold, something on the host may use in all."""
-    taken = Run.objects.filter(host=host, state__in=ACTIVE_VALUES).aggregate(m=Sum("memory_mb"), c=Sum("cpu_percent"))
+    """What runs that hold, or may hold, something on the host may use in all. A paused one is on disk: it counts from
+    the moment when it got its place to go on."""
+    going_on = Q(state=RunState.PAUSED.value, queued_at=None) & ~Q(wish__in=("", Wish.PAUSE))
+    holding = Run.objects.filter(Q(state__in=MEMORY_VALUES) | going_on, host=host)
+    taken = holding.aggregate(m=Sum("memory_mb"), c=Sum("cpu_percent"))
     return Cost(taken["m"] or 0, taken["c"] or 0)
 
 

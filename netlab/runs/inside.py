@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_terminal_id
-from netlab.domain.lab import LabSpec
+from netlab.domain.lab import LabSpec, RuntimeName
 from netlab.domain.lifecycle import RunState
 from netlab.runs.choices import FileOrigin, TerminalState
-from netlab.runs.files import write_command
+from netlab.runs.files import check_content, check_path, write_command
 from netlab.runs.models import Run, Terminal
 from netlab.runs.telling import nudge, wish
 from netlab.wire.commands import (
@@ -22,11 +22,20 @@ from netlab.wire.commands import (
     CloseTerminal,
     Command,
     DetachProgram,
+    ExportCapture,
     ExportHome,
+    FindFunctions,
+    FormatFile,
+    ImpairLink,
     OpenTerminal,
     ResetNode,
     RunCheck,
+    StartCapture,
+    StartTrace,
+    StopCapture,
+    StopTrace,
 )
+from netlab.wire.traces import OWN_KERNEL_ONLY, TraceMode, TraceProtocol
 
 TERMINALS_PER_NODE = 8
 JUST_SAVED = timedelta(seconds=30)
@@ -97,9 +106,77 @@ def do_build_program(run: Run, program: str, mode: Literal["native", "generic"] 
     return _nudge(run, *saves, BuildProgram(program=program, mode=mode, load=load, **wish(run)))
 
 
+def do_format_file(run: Run, path: str, content: str) -> str:
+    """The text, which need not be saved, comes laid out as a blob under the returned id."""
+    _check_running(run)
+    check_path(path)
+    check_content(path, content)
+    if not path.endswith((".c", ".h")):
+        raise NetlabError(ErrorCode.CANNOT_FORMAT, path=path, why="it is no C")
+    return _nudge(run, FormatFile(path=path, content=content, **wish(run)))
+
+
 def do_detach(run: Run, node: str, interface: str, hook: Literal["xdp", "tc-ingress", "tc-egress"] = "xdp") -> str:
     _check_node(_check_running(run), node)
     return _nudge(run, DetachProgram(node=node, interface=interface, hook=hook, **wish(run)))
+
+
+def do_impair_link(
+    run: Run, node: str, interface: str, *, delay_ms: float = 0, jitter_ms: float = 0, loss_percent: float = 0, rate_kbit: int = 0
+) -> str:
+    """What this end does to the packets that it sends; all zero: nothing any more. Kept over resets, as the wire is."""
+    _check_node(_check_running(run), node)
+    return _nudge(run, ImpairLink(
+        node=node, interface=interface, delay_ms=delay_ms, jitter_ms=jitter_ms, loss_percent=loss_percent, rate_kbit=rate_kbit,
+        **wish(run),
+    ))
+
+
+def do_start_capture(run: Run, node: str, interface: str, snap_bytes: int) -> str:
+    """Of any interface of the node, whoever made it. The returned id is the capture's."""
+    _check_node(_check_running(run), node)
+    return _nudge(run, StartCapture(node=node, interface=interface, snap_bytes=snap_bytes, **wish(run)))
+
+
+def do_stop_capture(run: Run, capture: str) -> str:
+    _check_running(run)
+    return _nudge(run, StopCapture(capture=capture, **wish(run)))
+
+
+def do_export_capture(run: Run, capture: str) -> str:
+    """The file comes as a blob under the returned id."""
+    _check_running(run)
+    return _nudge(run, ExportCapture(capture=capture, **wish(run)))
+
+
+def do_start_trace(
+    run: Run, mode: TraceMode, node: str | None, protocol: TraceProtocol, packets: int, function: str, depth: int, calls: int
+) -> str:
+    """The returned id is the trace's."""
+    lab = _check_running(run)
+    if node is not None:
+        _check_node(lab, node)
+    if mode == "functions":
+        _check_own_kernel(run)
+    return _nudge(run, StartTrace(
+        mode=mode, node=node, protocol=protocol, packets=packets, function=function, depth=depth, calls=calls, **wish(run),
+    ))
+
+
+def do_find_functions(run: Run, search: str) -> str:
+    _check_running(run)
+    _check_own_kernel(run)
+    return _nudge(run, FindFunctions(search=search, **wish(run)))
+
+
+def _check_own_kernel(run: Run) -> None:
+    if run.runtime != RuntimeName.VM:
+        raise NetlabError(ErrorCode.CANNOT_TRACE, **OWN_KERNEL_ONLY)
+
+
+def do_stop_trace(run: Run, trace: str) -> str:
+    _check_running(run)
+    return _nudge(run, StopTrace(trace=trace, **wish(run)))
 
 
 def do_export_home(run: Run, node: str) -> str:

@@ -12,6 +12,7 @@ from netlab.runs.choices import (
     RunStateChoices,
     RuntimeChoices,
     TerminalState,
+    Wish,
 )
 from netlab.workshops.models import Attendee, Workshop
 
@@ -20,7 +21,10 @@ class Run(models.Model):
     """`lab_spec` is the lab as it was when the run began: an author's edit never changes a lab under somebody's hands.
 
     `start_sent` remembers what the last StartRun or whole reset carried ({"files": {path: version}, "step": id}), so
-    that what changed while the host was building can be sent after it.
+    that what changed while the host was building can be sent after it. `wish` is what was asked of a run that runs or is
+    paused and is not so yet; `wish_command` the command that carries it. `queued_at`: since when it waits for a place, as
+    a queued run does, or a paused one that is to go on. `bringing`: the step to whose start it is brought ({"step": id,
+    "commands": {id: step}} of what leads there, in order), empty when it is not.
     """
 
     id = models.CharField(primary_key=True, max_length=11)
@@ -35,15 +39,23 @@ class Run(models.Model):
     runtime = models.CharField(max_length=10, choices=RuntimeChoices)
     isolation = models.CharField(max_length=10, choices=IsolationChoices)
     kernel = models.CharField(max_length=120, blank=True)
+    why_here = models.CharField(max_length=300, blank=True)
     memory_mb = models.PositiveIntegerField()
     cpu_percent = models.PositiveIntegerField()
     open_step = models.CharField(max_length=48)
     error = models.JSONField(null=True, blank=True)
+    ended_why = models.CharField(max_length=300, blank=True)
+    wish = models.CharField(max_length=12, choices=Wish.choices, blank=True)
+    wish_command = models.CharField(max_length=11, blank=True)
     attachments = models.JSONField(default=list)
+    impairments = models.JSONField(default=list)
     host_steps = models.JSONField(default=list)
     start_sent = models.JSONField(default=dict)
+    bringing = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(null=True, blank=True)
     admitted_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
@@ -56,6 +68,7 @@ class Run(models.Model):
         indexes = (
             models.Index(fields=("state", "created_at"), name="run_state_created"),
             models.Index(fields=("workshop", "state"), name="run_workshop_state"),
+            models.Index(fields=("host", "queued_at"), name="run_queued", condition=models.Q(queued_at__isnull=False)),
         )
         constraints = (
             models.UniqueConstraint(

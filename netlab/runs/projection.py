@@ -12,22 +12,29 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from netlab.domain.errors import ErrorCode
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.lab import LINKS_MAX
 from netlab.domain.lifecycle import ENDED, RunState, can_move
+from netlab.runs import bringing
+from netlab.runs.actions import do_stop_run
 from netlab.runs.admission import do_admit_queued
 from netlab.runs.choices import TerminalState
 from netlab.runs.files import changed_since_start, do_shell_change, write_command
 from netlab.runs.models import ProgramOutcome, ProjectedEvent, Run, Terminal
 from netlab.runs.moves import move
+from netlab.runs.pausing import do_resume_run, resumes_once_paused
 from netlab.runs.telling import nudge, wish
+from netlab.runs.times import idle_sentence, is_idle
 from netlab.wire.commands import Command, DeleteFile, OpenStep
 from netlab.wire.events import (
     CheckResult,
+    CommandDone,
     CommandFailed,
     Event,
     FileChanged,
     HostStepFinished,
     HostStepStarted,
+    LinkImpaired,
     NodeReset,
     ProgramResult,
     ProgramsChanged,
@@ -40,6 +47,9 @@ from netlab.workshops.telling import tell_roster
 log = structlog.get_logger("netlab.runs")
 
 HOST_STEPS_MAX = 60
+IMPAIRMENTS_MAX = 2 * LINKS_MAX
+INTERFACE_CHARS_MAX = 15
+FREES_ITS_PLACE = ENDED | {RunState.PAUSED}
 
 
 def do_host_event(event: Event, entry: str = "") -> bool:
@@ -68,14 +78,24 @@ def _run_state(run: Run, event: RunStateChanged) -> bool:
         return False
     if event.state is run.run_state:
         return False
+    goes_on = event.state is RunState.PAUSED and resumes_once_paused(run)
     if not _reach(run, event):
         log.info("state_ignored", run=run.pk, state=event.state.value, now=run.state)
         return False
     if event.state is RunState.RUNNING:
         _catch_up(run)
-    elif event.state in ENDED:
+    elif event.state in FREES_ITS_PLACE:
         transaction.on_commit(lambda: do_admit_queued(run.host))
+    if goes_on:
+        transaction.on_commit(lambda: _go_on(run))
     return True
+
+
+def _go_on(run: Run) -> None:
+    try:
+        do_resume_run(run)
+    except NetlabError as error:  # the host fell silent or the pace is spent: it stays paused, and its page offers Resume
+        log.info("not_resumed", run=run.pk, code=error.code.value)
 
 
 def _reach(run: Run, event: RunStateChanged) -> bool:
@@ -99,12 +119,23 @@ def _catch_up(run: Run) -> None:
         late.append(OpenStep(step=run.open_step, **wish(run)))
     if late:
         nudge(run.host, *late)
+    bringing.carry_on(run)
+
+
+def _command_done(run: Run, event: CommandDone) -> bool:
+    return bringing.note_done(run, event.command)
 
 
 def _command_failed(run: Run, event: CommandFailed) -> bool:
-    """Only a refused start ends a run; everything else is between the host and the browser that asked."""
+    """Only a refused start ends a run, a refused pause or resume is wished no more; everything else is between the host
+    and the browser that asked."""
     if event.command is None or event.error.code is ErrorCode.COMMAND_STALE:
         return False
+    if bringing.note_failed(run, event.command, event.error):
+        return True
+    if run.wish and event.command == run.wish_command:
+        _forget_wish(run, event)
+        return True
     refused = Terminal.objects.filter(run=run, state=TerminalState.OPENING, opened_by=event.command)
     if refused.update(state=TerminalState.CLOSED, closed_reason=event.error.message[:200]):
         return True
@@ -113,6 +144,14 @@ def _command_failed(run: Run, event: CommandFailed) -> bool:
         transaction.on_commit(lambda: do_admit_queued(run.host))
         return True
     return False
+
+
+def _forget_wish(run: Run, event: CommandFailed) -> None:
+    """A run that nobody looks at and that cannot be put aside is stopped: its place is for others."""
+    run.wish, run.wish_command = "", ""
+    run.save(update_fields=["wish", "wish_command"])
+    if event.error.code is ErrorCode.CANNOT_PAUSE and is_idle(run):
+        do_stop_run(run, idle_sentence("stopped. Your files are kept"))
 
 
 # --- what the host does, step by step
@@ -191,6 +230,18 @@ def _terminal_closed(run: Run, event: TerminalClosed) -> bool:
     return bool(run.terminals.filter(pk=event.terminal).update(state=TerminalState.CLOSED, closed_reason=event.reason[:200]))
 
 
+def _link_impaired(run: Run, event: LinkImpaired) -> bool:
+    """The newest word on each end; an end without any impairment needs no word."""
+    told = event.impairment
+    if run.spec().node(told.node) is None or len(told.interface) > INTERFACE_CHARS_MAX:
+        return False
+    others = [i for i in run.impairments if (i["node"], i["interface"]) != (told.node, told.interface)]
+    here = [told.model_dump(mode="json")] if any((told.delay_ms, told.jitter_ms, told.loss_percent, told.rate_kbit)) else []
+    run.impairments = (others + here)[-IMPAIRMENTS_MAX:]
+    run.save(update_fields=["impairments"])
+    return True
+
+
 def _node_reset(run: Run, event: NodeReset) -> bool:
     run.seen_at = timezone.now()
     run.save(update_fields=["seen_at"])
@@ -199,6 +250,7 @@ def _node_reset(run: Run, event: NodeReset) -> bool:
 
 HANDLERS: dict[type, Callable[[Run, Any], bool]] = {
     RunStateChanged: _run_state,
+    CommandDone: _command_done,
     CommandFailed: _command_failed,
     HostStepStarted: _step_started,
     HostStepFinished: _step_finished,
@@ -208,5 +260,6 @@ HANDLERS: dict[type, Callable[[Run, Any], bool]] = {
     ProgramsChanged: _programs,
     TerminalOpened: _terminal_opened,
     TerminalClosed: _terminal_closed,
+    LinkImpaired: _link_impaired,
     NodeReset: _node_reset,
 }

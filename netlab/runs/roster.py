@@ -22,11 +22,13 @@ class RosterRow(BaseModel):
     steps_passed: int = 0
     steps_total: int = 0
     run: str | None = None
+    problem: str = ""
+    """Why it is broken or failed, one sentence."""
 
 
 def roster(workshop: Workshop) -> list[RosterRow]:
     newest: dict[int, Run] = {}
-    fields = ("id", "attendee_id", "lab", "state", "open_step", "created_at")
+    fields = ("id", "attendee_id", "lab", "state", "open_step", "created_at", "error")
     for run in Run.objects.filter(workshop=workshop).only(*fields).order_by("created_at", "id"):
         held = newest.get(run.attendee_id)
         if held is None or held.run_state in ENDED or run.run_state not in ENDED:
@@ -44,7 +46,7 @@ def _run_part(run: Run | None, progress: dict[str, tuple[int, int]]) -> dict[str
     passed, total = progress.get(run.pk, (0, 0))
     return {
         "lab": run.lab, "state": run.run_state, "step": run.open_step, "run": run.pk,
-        "steps_passed": passed, "steps_total": total,
+        "problem": run.error["message"] if run.error else "", "steps_passed": passed, "steps_total": total,
     }
 
 

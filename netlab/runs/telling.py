@@ -20,7 +20,8 @@ from netlab.runs.models import Run
 from netlab.wire.commands import Command
 from netlab.wire.events import Event
 from netlab.wire.host_report import HostReport
-from netlab.wire.streams import SyncStreams
+from netlab.wire.sync_streams import SyncStreams
+from netlab.wire.web_report import WebReport
 
 log = structlog.get_logger("netlab.runs")
 
@@ -55,6 +56,24 @@ def host_report(host: str) -> HostReport | None:
     except RedisError as error:
         log.warning("redis_away", problem=str(error))
         return None
+
+
+def web_reports() -> list[WebReport]:
+    """Of the web processes that serve a socket; none while Redis is away."""
+    try:
+        return streams().web_reports()
+    except RedisError as error:
+        log.warning("redis_away", problem=str(error))
+        return []
+
+
+def queue_lengths(names: list[str]) -> dict[str, int]:
+    """How many messages wait in each of Celery's queues; empty while Redis is away."""
+    try:
+        return streams().queue_lengths(names)
+    except RedisError as error:
+        log.warning("redis_away", problem=str(error))
+        return {}
 
 
 def watched(runs: list[str]) -> set[str]:

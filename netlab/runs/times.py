@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from netlab.domain.lifecycle import RunState
+from netlab.domain.lifecycle import ACTIVE, RunState
 from netlab.runs.models import Run
 
 LIFE_MAX = timedelta(hours=24)
@@ -29,7 +29,20 @@ def extended_deadline(run: Run) -> datetime:
     return min((run.deadline or timezone.now()) + timedelta(minutes=settings.CONFIG.extend_minutes), latest_deadline(run))
 
 
+def idle_since() -> datetime:
+    """Runs that were seen last before that are idle."""
+    return timezone.now() - timedelta(minutes=settings.CONFIG.idle_minutes)
+
+
+def is_idle(run: Run) -> bool:
+    return run.seen_at <= idle_since()
+
+
+def idle_sentence(done: str) -> str:
+    return f"Nobody has looked at this lab for {settings.CONFIG.idle_minutes} minutes; it was {done}."
+
+
 def can_extend(run: Run) -> bool:
-    if run.deadline is None or run.run_state not in (RunState.STARTING, RunState.RUNNING, RunState.RESETTING, RunState.PAUSED):
+    if run.deadline is None or run.run_state not in ACTIVE - {RunState.STOPPING}:
         return False
     return extended_deadline(run) - run.deadline >= WORTH_IT

@@ -12,18 +12,22 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from netlab.domain.errors import NetlabError
+from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.ids import new_command_id
 from netlab.domain.lifecycle import RunState
+from netlab.runs.access import locked
 from netlab.runs.actions import do_stop_run
-from netlab.runs.choices import ACTIVE_VALUES, UNFINISHED_VALUES
+from netlab.runs.choices import ACTIVE_VALUES, UNFINISHED_VALUES, Wish
 from netlab.runs.files import lab_files
+from netlab.runs.going_on import resume_now
 from netlab.runs.models import Host, ProjectedEvent, Run
+from netlab.runs.moves import move
+from netlab.runs.pausing import can_pause, pause_now, stop_waiting
 from netlab.runs.starting import reset_command, start_command
 from netlab.runs.telling import about, host_report, nudge, tell_browsers, watched, wish
-from netlab.runs.times import WARN_BEFORE
+from netlab.runs.times import WARN_BEFORE, idle_sentence, idle_since
 from netlab.wire.commands import StopRun
-from netlab.wire.events import Announcement
+from netlab.wire.events import Announcement, RunStateChanged
 from netlab.wire.host_report import HostReport, RunningRun
 from netlab.workshops.choices import WorkshopState
 
@@ -31,6 +35,7 @@ log = structlog.get_logger("netlab.runs")
 
 SETTLED_AFTER = timedelta(seconds=8)
 """A row and a host's report are compared only when both have had this long to agree: reports come every 5 s."""
+AWAKE_AFTER_S = 60
 NUDGE_AGAIN_AFTER = timedelta(seconds=20)
 EVENTS_KEPT = timedelta(hours=1)
 BUILDING = frozenset({RunState.STARTING.value, RunState.RESETTING.value})
@@ -40,25 +45,66 @@ BUILDING = frozenset({RunState.STARTING.value, RunState.RESETTING.value})
 
 
 def do_expire_runs() -> int:
-    """Stop what is over: its time, its workshop, or everybody's interest. Returns how many were stopped."""
+    """Stop what is over: its time, its workshop, or everybody's interest; a VM that nobody looks at is put aside first.
+    Returns how many were stopped or put aside."""
     _refresh_seen()
     now = timezone.now()
     _warn(now)
     unfinished = Run.objects.select_related("workshop").filter(state__in=UNFINISHED_VALUES).exclude(state=RunState.STOPPING.value)
-    idle_since = now - timedelta(minutes=settings.CONFIG.idle_minutes)
     closed = Q(workshop__closes_at__lte=now) | Q(workshop__state=WorkshopState.CLOSED)
-    over = list(unfinished.filter(Q(deadline__lte=now) | Q(seen_at__lte=idle_since) | closed))
-    for run in over:
-        do_stop_run(run, _why_over(run, now))
-    return len(over)
+    over = Q(deadline__lte=now) | Q(seen_at__lte=idle_since()) | closed | _left_aside(now)
+    return sum(_expire(run, now) for run in unfinished.filter(over))
+
+
+def _left_aside(now: datetime) -> Q:
+    """Paused for longer than such runs are kept."""
+    minutes = settings.CONFIG.paused_minutes
+    since = now - timedelta(minutes=minutes)
+    return Q(state=RunState.PAUSED.value, state_at__lte=since) if minutes else Q(pk__in=[])
+
+
+def _expire(run: Run, now: datetime) -> bool:
+    why = _why_over(run, now)
+    if why:
+        do_stop_run(run, why)
+        return True
+    if run.run_state is RunState.PAUSED:
+        return _do_give_up_waiting(run)
+    if run.wish == Wish.PAUSE:
+        return False
+    return _do_put_aside(run) or bool(do_stop_run(run, idle_sentence("stopped. Your files are kept")))
 
 
 def _why_over(run: Run, now: datetime) -> str:
+    """Empty for a run whose only fault is that nobody looks at it."""
     if run.workshop.is_over(now):
         return "The workshop is over; the lab was stopped. Your files are kept."
     if run.deadline is not None and run.deadline <= now:
         return "The time of this lab is over; it was stopped. Your files are kept, press Start to go on."
-    return f"Nobody has looked at this lab for {settings.CONFIG.idle_minutes} minutes; it was stopped. Your files are kept."
+    minutes = settings.CONFIG.paused_minutes
+    if run.run_state is RunState.PAUSED and minutes and run.state_at <= now - timedelta(minutes=minutes):
+        return f"This lab was paused for {minutes} minutes; it was stopped. Your files are kept, press Start to go on."
+    return ""
+
+
+def _do_put_aside(run: Run) -> bool:
+    """False: it cannot be paused."""
+    with transaction.atomic():
+        run = locked(run)
+        if not can_pause(run):
+            return False
+        _say(run, idle_sentence("paused. Press Resume to go on"))
+        pause_now(run)
+    return True
+
+
+def _do_give_up_waiting(run: Run) -> bool:
+    """Nobody is there any more for whom it should go on; who comes back presses Resume."""
+    with transaction.atomic():
+        run = locked(run)
+        if run.queued_at is not None:
+            stop_waiting(run)
+    return False
 
 
 def _refresh_seen() -> None:
@@ -112,23 +158,35 @@ def do_heal_runs(report: HostReport) -> int:
     there = {run.run: run for run in report.runs}
     reported_at = datetime.fromtimestamp(report.at, UTC)
     active = {run.pk: run for run in Run.objects.select_related("workshop").filter(host=report.host, state__in=ACTIVE_VALUES)}
-    count = sum(_heal(run, there.get(run.pk), reported_at) for run in active.values())
+    is_awake = report.at - report.started_at > AWAKE_AFTER_S
+    count = sum(_heal(run, there.get(run.pk), reported_at, is_awake) for run in active.values())
     strays = [found for found in report.runs if found.run not in active]
     return count + sum(_send_away(found, report.host, reported_at) for found in strays)
 
 
 def _agrees(run: Run, found: RunningRun | None) -> bool:
     """What the host has is what the row says, or is on the way there."""
+    if run.run_state is RunState.BROKEN:
+        return True  # it waits for a person, whatever is left of it
     if found is None:
         return False
     if run.run_state is RunState.STOPPING:
         return found.state == RunState.STOPPING.value
+    if run.wish == Wish.PAUSE or _is_resuming(run):
+        return False
     return found.generation == run.generation and (found.state == run.state or found.state in BUILDING)
 
 
-def _heal(run: Run, found: RunningRun | None, reported_at: datetime) -> bool:
+def _is_resuming(run: Run) -> bool:
+    return run.run_state is RunState.PAUSED and run.wish == Wish.RESUME and run.queued_at is None
+
+
+def _heal(run: Run, found: RunningRun | None, reported_at: datetime, is_awake: bool) -> bool:
+    """`is_awake`: the agent has been there for long enough to know what it has on disk."""
     now = timezone.now()
     if _agrees(run, found) or reported_at < run.state_at + SETTLED_AFTER:
+        return False
+    if run.run_state is RunState.PAUSED and found is None and not is_awake:
         return False
     if run.nudged_at is not None and now < run.nudged_at + NUDGE_AGAIN_AFTER:
         return False
@@ -139,13 +197,36 @@ def _heal(run: Run, found: RunningRun | None, reported_at: datetime) -> bool:
             return False
         run.nudged_at = now
         run.save(update_fields=["nudged_at"])
-        if run.run_state is RunState.STOPPING:
-            nudge(run.host, StopRun(**wish(run)))
-        elif run.run_state is RunState.RESETTING and found is not None:
-            nudge(run.host, reset_command(run, lab_files(run) if run.start_sent.get("with_files") else None))
-        else:
-            nudge(run.host, start_command(run))
+        _nudge_again(run, found)
     return True
+
+
+def _nudge_again(run: Run, found: RunningRun | None) -> None:
+    """The same wish once more. A StartRun for a run that is there is answered with its state, which may be news to us."""
+    if run.run_state is RunState.STOPPING:
+        nudge(run.host, StopRun(**wish(run)))
+    elif run.run_state is RunState.RESETTING and found is not None:
+        nudge(run.host, reset_command(run, lab_files(run) if run.start_sent.get("with_files") else None))
+    elif run.run_state is RunState.PAUSED and found is None:
+        _do_lose(run)
+    elif _is_resuming(run) and found is not None and found.state == RunState.PAUSED.value:
+        resume_now(run)
+    elif run.wish == Wish.PAUSE and found is not None and found.state == RunState.RUNNING.value:
+        pause_now(run)
+    else:
+        carried = run.start_sent
+        nudge(run.host, start_command(run))
+        if run.run_state is RunState.PAUSED:  # what was saved meanwhile is still to be sent when it runs again
+            run.start_sent = carried
+            run.save(update_fields=["start_sent"])
+
+
+def _do_lose(run: Run) -> None:
+    """What was put aside is not there any more; it cannot go on, and a start would not be what the person left."""
+    error = NetlabError(ErrorCode.RUN_LOST, why="it was paused, and its host no longer has it").body()
+    nudge(run.host, StopRun(**wish(run)))
+    tell_browsers(RunStateChanged(state=RunState.FAILED, error=error, runtime=run.runtime, **about(run)))
+    move(run, RunState.FAILED, error)
 
 
 def _send_away(found: RunningRun, host: str, reported_at: datetime) -> bool:

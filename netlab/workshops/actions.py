@@ -22,13 +22,14 @@ TOUCH_EVERY = timedelta(seconds=30)
 
 def do_create_workshop(
     instructor: User, title: str, *, labs: list[str] | None = None, seats: int = 30, isolation: Isolation = Isolation.STRANGERS,
-    opens_at: datetime | None = None, closes_at: datetime | None = None, workshop_id: str = "",
+    opens_at: datetime | None = None, closes_at: datetime | None = None, show_solutions: bool = False, workshop_id: str = "",
 ) -> Workshop:
     """A draft, with an id of its own unless one is given. Raises BAD_INPUT, LAB_UNKNOWN."""
     if not instructor.teaches:
         raise NetlabError(ErrorCode.NOT_ALLOWED, what="make workshops")
     workshop = Workshop(id=workshop_id or "w" + "".join(secrets.choice(CROCKFORD) for _ in range(ID_RANDOM_CHARS)))
     _set_fields(workshop, title, seats, isolation, opens_at, closes_at)
+    workshop.show_solutions = show_solutions
     workshop.join_code_hash = hash_code(join_code(workshop.id, workshop.code_generation))
     with transaction.atomic():
         workshop.save(force_insert=True)
@@ -38,11 +39,13 @@ def do_create_workshop(
 
 
 def do_change_workshop(
-    workshop: Workshop, *, title: str, seats: int, isolation: Isolation, opens_at: datetime | None, closes_at: datetime | None
+    workshop: Workshop, *, title: str, seats: int, isolation: Isolation, opens_at: datetime | None, closes_at: datetime | None,
+    show_solutions: bool,
 ) -> None:
     """Everything but state, labs and code. Fewer seats than people: nobody is sent away, nobody else comes in."""
     _set_fields(workshop, title, seats, isolation, opens_at, closes_at)
-    workshop.save(update_fields=["title", "seats", "isolation", "opens_at", "closes_at"])
+    workshop.show_solutions = show_solutions
+    workshop.save(update_fields=["title", "seats", "isolation", "opens_at", "closes_at", "show_solutions"])
 
 
 def _set_fields(

@@ -24,6 +24,8 @@ class Workshop(models.Model):
     opens_at = models.DateTimeField(null=True, blank=True)
     closes_at = models.DateTimeField(null=True, blank=True)
     seats = models.PositiveIntegerField(default=30)
+    show_solutions = models.BooleanField(default=False)
+    """Whether attendees may compare their files with a step's solution."""
     code_generation = models.PositiveIntegerField(default=1)
     join_code_hash = models.CharField(max_length=64, unique=True)
     instructors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workshops_taught")

@@ -113,9 +113,9 @@ class Web:
         await browser.say(type="hello", last_event=last_event, rate=rate)
         return browser
 
-    async def terminal(self, user: User, run: Run, terminal: str, offset: int = 0) -> Browser:
+    async def terminal(self, user: User, run: Run, terminal: str, offset: int = 0, **more: Any) -> Browser:
         browser = await self.browser(user, f"/ws/runs/{run.pk}/terminals/{terminal}/")
-        await browser.say(type="hello", offset=offset, rows=24, cols=80)
+        await browser.say(type="hello", offset=offset, rows=24, cols=80, **more)
         return browser
 
     async def close(self) -> None:
@@ -167,7 +167,8 @@ class Voice:
         await self.streams.publish_event(event)
 
     async def count(self, *values: int, at: float = 100.0, full: bool = False) -> None:
-        body = self.encoder.encode(list(values), at, full=full)
+        self.encoder.put(0, values)
+        body = self.encoder.body(at, full=full)
         await self.streams.publish_counters(pack_packet(at, {self.run.pk: body} if body else {}))
 
     async def remember(self, *values: int, at: float) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from netlab.live.bucket import Bucket
 from netlab.live.hub import stream_event
-from netlab.live.run_browser import EVENTS_WAITING_MAX, RunBrowser
+from netlab.live.run_browser import EVENTS_WAITING_MAX, LIVE_WAITING_MAX, RunBrowser
 from netlab.live.terminal_viewer import WINDOW_BYTES, TerminalViewer, clean_start
 from netlab.wire.counters import DELTA, FULL, Frame
 
@@ -38,15 +38,25 @@ async def test_too_many_events_end_the_socket_once() -> None:
     assert browser.next_event() is None  # nothing of it is kept
 
 
+async def test_what_is_only_live_is_lost_by_those_who_are_slow() -> None:
+    browser, ended = _browser()
+    for number in range(LIVE_WAITING_MAX + 5):
+        browser.offer_live(str(number))
+    assert browser.next_live() is None  # nothing before what came before
+    browser.begin_after("0")
+    assert [browser.next_live() for _ in range(LIVE_WAITING_MAX)] == [str(n) for n in range(5, LIVE_WAITING_MAX + 5)]
+    assert browser.next_live() is None and ended == []
+
+
 async def test_a_slow_browser_holds_one_frame_and_then_gets_all_at_once() -> None:
     browser, _ = _browser()
     for number in range(1, 100):
         browser.offer_frame(Frame(DELTA, 1, number, 0.0, [0, 1]), b"delta")
     newest = Frame(FULL, 1, 99, 0.0, [99])
-    assert browser.take_frame(newest) == (1, newest.to_bytes())
+    assert browser.take_frame(newest) == (1, newest.to_bytes(), None)
     assert browser.take_frame(newest) is None
-    browser.offer_frame(Frame(DELTA, 1, 100, 0.0, [0, 1]), b"delta 100")
-    assert browser.take_frame(newest) == (1, b"delta 100")
+    browser.offer_frame(Frame(DELTA, 1, 100, 7.0, [0, 1]), b"delta 100")
+    assert browser.take_frame(newest) == (1, b"delta 100", 7.0)
 
 
 async def test_no_delta_after_a_full_one_was_asked_for() -> None:
@@ -54,7 +64,7 @@ async def test_no_delta_after_a_full_one_was_asked_for() -> None:
     browser.need_full()
     browser.offer_frame(Frame(DELTA, 1, 5, 0.0, [0, 1]), b"delta")
     newest = Frame(FULL, 1, 5, 0.0, [7])
-    assert browser.take_frame(newest) == (1, newest.to_bytes())
+    assert browser.take_frame(newest) == (1, newest.to_bytes(), None)
 
 
 def test_a_viewer_cannot_draw_what_it_was_not_sent() -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import random
+from typing import cast
 
 from websockets.exceptions import ConnectionClosed
 
 from netlab.runs.models import Run
 from netlab.wire.counters import DELTA, FULL
-from netlab.wire.events import FileChanged, RunStateChanged
-from netlab.wire.redis_names import Keys
+from netlab.wire.events import FileChanged, RunStateChanged, TaggedFrames
+from netlab.wire.redis_names import EVENTS_MAX, Keys
 from netlab.wire.streams import FullSampleWanted
 from netlab.workshops.models import Attendee
 from tests.live.conftest import Browser, Voice, Web
@@ -30,6 +31,39 @@ async def test_what_only_the_projector_reads_is_not_sent(web: Web, run: Run, voi
     await voice.publish(FileChanged(run=run.pk, at=1.0, path="xdp.c", content="int x;", base_version=1))
     await voice.event("after")
     assert (await browser.until("event"))["event"]["kind"] == "command_done"
+
+
+async def test_what_is_only_live_is_heard_by_those_who_look_and_kept_for_nobody(
+    web: Web, run: Run, voice: Voice, attendee: Attendee
+) -> None:
+    browser = await web.run_socket(attendee.user, run)
+    await browser.until("snapshot")
+    await voice.publish(TaggedFrames(run=run.pk, at=1.0, node="box", switch="sw0", frames=[], skipped=3))
+    event = (await browser.until("live"))["event"]
+    assert (event["kind"], event["switch"], event["skipped"]) == ("tagged_frames", "sw0", 3)
+    for stream in (voice.streams.keys.run_events(run.pk), voice.streams.keys.host_events(run.host)):
+        assert not await _written(voice, stream, b"tagged_frames")
+
+
+async def test_a_flood_of_what_is_only_live_pushes_no_event_out(web: Web, run: Run, voice: Voice, attendee: Attendee) -> None:
+    first = await web.run_socket(attendee.user, run)
+    await first.until("snapshot")
+    await voice.event("before")
+    last = (await first.until("event"))["id"]
+    await first.socket.close()
+    flood = [TaggedFrames(run=run.pk, at=1.0, node="box", switch="sw0", frames=[], skipped=n) for n in range(2 * EVENTS_MAX)]
+    for start in range(0, len(flood), 500):
+        await voice.streams.publish_many(flood[start : start + 500])
+    await voice.event("after")
+    again = await web.run_socket(attendee.user, run, last_event=last)
+    assert (await again.next())["event"]["what"] == "after", "resumed, not begun anew"
+    assert len(await _written(voice, voice.streams.keys.host_events(run.host), b"after")) == 1
+
+
+async def _written(voice: Voice, stream: str, what: bytes) -> list[bytes]:
+    """The events of a stream that have `what` in them."""
+    entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", await voice.streams.client.xrange(stream))
+    return [entry[b"e"] for _, entry in entries if what in entry[b"e"]]
 
 
 async def test_events_that_are_not_in_the_database_yet_follow_the_snapshot(

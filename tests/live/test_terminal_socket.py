@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from netlab.live.terminal_socket import TYPED_EVERY_BYTES
 from netlab.live.terminal_viewer import WINDOW_BYTES
 from netlab.runs.models import Run
 from netlab.wire.events import TerminalClosed
@@ -34,7 +35,7 @@ async def _collect(browser: Browser, *, ack: bool = False, quiet_s: float = 0.5,
 async def test_scrollback_and_then_live_bytes(web: Web, run: Run, voice: Voice, terminal: str, attendee: Attendee) -> None:
     await voice.print(terminal, b"before\r\n")
     browser = await web.terminal(attendee.user, run, terminal)
-    assert await browser.next() == {"type": "start", "offset": 0}
+    assert await browser.next() == {"type": "start", "offset": 0, "typed": 0}
     assert await browser.next() == b"before\r\n"
     await voice.print(terminal, "žluť\r\n".encode())
     assert await browser.next() == "žluť\r\n".encode()
@@ -45,7 +46,7 @@ async def test_a_reconnect_goes_on_where_the_screen_ends(
 ) -> None:
     await voice.print(terminal, b"one two three")
     browser = await web.terminal(attendee.user, run, terminal, offset=8)
-    assert await browser.next() == {"type": "start", "offset": 8}
+    assert await browser.next() == {"type": "start", "offset": 8, "typed": 0}
     assert await browser.next() == b"three"
 
 
@@ -139,6 +140,45 @@ async def test_input_resizes_and_acks_reach_the_host(
         TerminalResize(rows=40, cols=132, **about),
         TerminalAck(offset=40_000, **about),
     ]
+
+
+async def test_what_is_typed_arrives_once_whichever_connection_brings_it(
+    web: Web, run: Run, voice: Voice, terminal: str, attendee: Attendee
+) -> None:
+    """A page that comes back says the rest again, while its old connection's last bytes arrive after all."""
+    page = "0123456789abcdef"
+    old = await web.terminal(attendee.user, run, terminal, viewer=page)
+    assert (await old.until("start"))["typed"] == 0
+    await old.socket.send(b"echo ")
+    await _typed(voice, b"echo ")
+    new = await web.terminal(attendee.user, run, terminal, viewer=page)
+    assert (await new.until("start"))["typed"] == 5
+    await old.socket.send(b"on")  # under way when the page gave it up
+    await _typed(voice, b"on")
+    await new.socket.send(b"once\r")
+    await _typed(voice, b"ce\r")
+    await old.socket.send(b"ce\r")  # the rest, too, was under way there
+    await new.socket.send(b"ls\r")
+    await _typed(voice, b"ls\r")
+    other = await web.terminal(attendee.user, run, terminal)
+    assert (await other.until("start"))["typed"] == 0, "another page types for itself"
+    await other.socket.send(b"w\r")
+    await _typed(voice, b"w\r")
+
+
+async def test_a_page_that_typed_before_redis_forgot_goes_on(
+    web: Web, run: Run, voice: Voice, terminal: str, attendee: Attendee
+) -> None:
+    browser = await web.terminal(attendee.user, run, terminal, viewer="0123456789abcdef", typed=700)
+    assert (await browser.until("start"))["typed"] == 700
+    await browser.socket.send(b"x" * TYPED_EVERY_BYTES)
+    assert (await browser.until("typed"))["offset"] == 700 + TYPED_EVERY_BYTES
+
+
+async def _typed(voice: Voice, text: bytes) -> None:
+    """The host gets these bytes, and nothing else."""
+    heard = [message.data for message in await voice.heard(0.3, count=100) if isinstance(message, TerminalInput)]
+    assert b"".join(heard) == text
 
 
 async def test_a_flood_of_input_is_slowed_down(web: Web, run: Run, voice: Voice, terminal: str, attendee: Attendee) -> None:

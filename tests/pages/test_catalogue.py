@@ -31,6 +31,7 @@ SPEC = LabSpec.model_validate({
     ("```c\nint x;\n```", '<div class="code"><pre'),
     ("# One\n## Two\n### Three", "<h3>One</h3>\n<h3>Two</h3>\n<h4>Three</h4>"),
     ("| a |\n|---|\n| b |", "<td>b</td>"),
+    ("| a | |\n|---|---|\n| b | c |", "<th>a</th>\n<td></td>"),
 ])
 def test_conventions(text: str, html: str) -> None:
     assert html in render_step(text, SPEC)

@@ -7,11 +7,16 @@ from django.test import Client
 from django.utils import timezone
 
 from netlab.accounts.models import User
+from netlab.catalogue.labs import all_labs
+from netlab.domain.errors import ErrorCode, NetlabError
+from netlab.domain.lifecycle import RunState
 from netlab.runs.actions import do_start_run
 from netlab.runs.models import CheckState
+from netlab.runs.projection import do_host_event
+from netlab.wire.events import RunStateChanged
 from netlab.workshops.actions import code_of
 from netlab.workshops.models import Attendee, Workshop
-from tests.pages.conftest import read
+from tests.pages.conftest import Html, read
 from tests.web.conftest import LAB, FakeHost, signed_in
 
 FORM = {
@@ -137,3 +142,57 @@ def test_the_screen_shows_code_and_qr(ada: Client, workshop: Workshop) -> None:
     code = code_of(workshop)
     assert f"{code[:4]}-{code[4:]}" in html.words
     assert html.all("svg") and html.all("path")
+
+
+# --- VMs
+
+
+def radio(html: Html, value: str) -> bool:
+    return any(e.attributes.get("value") == value and "checked" in e.attributes for e in html.all("input"))
+
+
+def test_a_new_workshop_gives_everybody_a_kernel_where_the_host_can(ada: Client, host: FakeHost) -> None:
+    html = read(ada.get("/instructor/new/"))
+    assert radio(html, "strangers") and "VM labs: this host has no guest kernel for VMs." in html.words
+    host.report(guest=host.guest("building", minutes_left=9))
+    html = read(ada.get("/instructor/new/"))
+    assert radio(html, "strangers") and "VM labs: building the guest kernel, about 9 min left." in html.words
+    host.report(guest=host.guest())
+    html = read(ada.get("/instructor/new/"))
+    assert radio(html, "private") and not radio(html, "strangers")
+    assert "VM labs:" not in html.words
+
+
+def test_a_workshop_s_page_says_what_waits_and_asks_again(ada: Client, workshop: Workshop, host: FakeHost) -> None:
+    Workshop.objects.update(isolation="private")
+    host.report(guest=host.guest("building", minutes_left=1))
+    html = read(ada.get(f"/instructor/w/{workshop.pk}/"))
+    assert "VM labs: building the guest kernel, about 1 min left." in html.words
+    (part,) = [e for e in html.elements if "data-refresh-s" in e.attributes]
+    assert part.attributes["id"] == "offered" and part.attributes["data-source"] == f"/instructor/w/{workshop.pk}/"
+    host.report(guest=host.guest())
+    html = read(ada.get(f"/instructor/w/{workshop.pk}/"))
+    assert "Linux 6.12.1-guest" in html.words and "This workshop gives everybody a kernel of their own." in html.words
+    assert not [e for e in html.elements if "data-refresh-s" in e.attributes]
+
+
+def test_labs_keep_the_order_that_they_were_put_in(ada: Client, workshop: Workshop) -> None:
+    labs = [lab.id for lab in all_labs()]
+    wanted = [labs[-1], LAB] if labs[-1] != LAB else [LAB]
+    ada.post(f"/instructor/w/{workshop.pk}/settings/", FORM | {"labs": wanted})
+    assert list(workshop.labs.values_list("lab", flat=True)) == wanted
+    html = read(ada.get(f"/instructor/w/{workshop.pk}/settings/"))
+    boxes = [e.attributes["value"] for e in html.all("input") if e.attributes.get("name") == "labs"]
+    assert boxes[: len(wanted)] == wanted and sorted(boxes) == sorted(labs)
+
+
+def test_the_roster_says_what_is_broken(ada: Client, workshop: Workshop, attendee: Attendee, host: FakeHost) -> None:
+    host.report(guest=host.guest())
+    Workshop.objects.update(isolation="private")
+    attendee.workshop.refresh_from_db()
+    run = do_start_run(attendee, LAB)
+    error = NetlabError(ErrorCode.RUN_BROKEN, why="it panicked").body()
+    do_host_event(RunStateChanged(run=run.pk, generation=1, at=1.0, state=RunState.RUNNING))
+    do_host_event(RunStateChanged(run=run.pk, generation=1, at=2.0, state=RunState.BROKEN, error=error))
+    words = read(ada.get(f"/instructor/w/{workshop.pk}/roster/")).words
+    assert "broken" in words and "Your lab's own kernel is not there any more: it panicked." in words

@@ -1,7 +1,6 @@
 """Every page as every kind of person: status, words, links that lead somewhere, and nothing that the CSP forbids."""
 
 import re
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -11,7 +10,10 @@ from django.urls import Resolver404, resolve
 
 from netlab.accounts.models import User
 from netlab.domain.lab import Ability
-from netlab.runs.actions import do_start_run
+from netlab.domain.lifecycle import RunState
+from netlab.runs.actions import do_start_run, do_stop_run
+from netlab.runs.projection import do_host_event
+from netlab.wire.events import RunStateChanged
 from netlab.workshops.actions import code_of, do_close_workshop, resume_link_of
 from netlab.workshops.codes import show_code
 from netlab.workshops.models import Attendee, Workshop
@@ -21,9 +23,13 @@ from tests.web.conftest import LAB, FakeHost, signed_in
 PAGES = [
     "/", "/join/{code}/", "/join/nonsense/", "/resume/nonsense/", "/w/{workshop}/", "/w/{workshop}/labs/{lab}/", "/sign-in/",
     "/instructor/", "/instructor/new/", "/instructor/w/{workshop}/", "/instructor/w/{workshop}/settings/",
-    "/instructor/w/{workshop}/roster/", "/instructor/w/{workshop}/screen/", "/nowhere/",
+    "/instructor/w/{workshop}/roster/", "/instructor/w/{workshop}/screen/", "/help/drops/", "/help/packets/", "/help/traces/",
+    "/nowhere/",
 ]
-OPEN = {"/": 200, "/join/{code}/": 200, "/join/nonsense/": 404, "/resume/nonsense/": 403, "/sign-in/": 200, "/nowhere/": 404}
+OPEN = {
+    "/": 200, "/join/{code}/": 200, "/join/nonsense/": 404, "/resume/nonsense/": 403, "/sign-in/": 200, "/help/drops/": 200,
+    "/help/packets/": 200, "/help/traces/": 200, "/nowhere/": 404,
+}
 STATUS: dict[str, dict[str, int]] = {
     "anonymous": {**{p: 302 if "instructor" in p else 401 for p in PAGES}, **OPEN},
     "attendee": {**{p: 404 if "instructor" in p else 200 for p in PAGES}, **OPEN, "/join/{code}/": 302},
@@ -95,9 +101,9 @@ def test_every_page_can_be_read_aloud(who: str, people: dict[str, Client], works
         if answer.status_code == 302 or page.endswith("/roster/"):
             continue
         html = read(answer)
-        assert '<html lang="en">' in answer.content.decode()
+        assert '<html lang="en"' in answer.content.decode()
         assert "<title>" in answer.content.decode()
-        assert len(html.all("h1")) == 1 or page.endswith("/screen/"), page
+        assert len(html.all("h1")) == 1, page
         labelled = {label.attributes.get("for") for label in html.all("label")}
         for box in html.all("input"):
             if box.attributes.get("type") not in ("hidden", "checkbox", "radio"):
@@ -193,6 +199,31 @@ def test_a_host_without_tokens_says_what_differs(attendee: Attendee, workshop: W
     assert "no BPF tokens" in html.words and "It cannot run here" not in html.words
 
 
+def test_a_lab_that_waits_for_the_guest_says_how_long_and_asks_again(attendee: Attendee, host: FakeHost) -> None:
+    abilities = [{"ability": a.ability, "works": a.ability != "veth"} for a in host.report().abilities]
+    url = f"/w/{attendee.workshop_id}/"
+    host.report(abilities=abilities, guest=host.guest("building", doing="compiling the guest kernel", minutes_left=9))
+    html = read(signed_in(attendee.user).get(url))
+    assert "VM labs: building the guest kernel, about 9 min left." in html.words and "It cannot run here" not in html.words
+    (part,) = [e for e in html.elements if "data-refresh-s" in e.attributes]
+    assert (part.attributes["id"], part.attributes["data-source"]) == ("cards", url)
+    host.report(abilities=abilities, guest=host.guest("cannot_boot", doing="QEMU ended with signal 11."))
+    html = read(signed_in(attendee.user).get(url))
+    assert "It cannot run here:" in html.words and "does not boot on this host (QEMU ended with signal 11)" in html.words
+    host.report(abilities=abilities, guest=host.guest())
+    html = read(signed_in(attendee.user).get(url))
+    assert "It runs in a kernel of its own, because the host's kernel lacks veth." in html.words
+    assert not [e for e in html.elements if "data-refresh-s" in e.attributes]
+
+
+def test_a_lab_that_somebody_else_ended_says_why(attendee: Attendee, host: FakeHost) -> None:
+    run = do_stop_run(do_start_run(attendee, LAB), "The instructor has stopped all labs. Your files are kept.")
+    do_host_event(RunStateChanged(run=run.pk, generation=run.generation, at=1.0, state=RunState.STOPPED))
+    assert "The instructor has stopped all labs." in read(signed_in(attendee.user).get(f"/w/{attendee.workshop_id}/")).words
+    do_start_run(attendee, LAB)
+    assert "has stopped" not in read(signed_in(attendee.user).get(f"/w/{attendee.workshop_id}/")).words
+
+
 def test_the_resume_link_opens_the_labs_elsewhere(attendee: Attendee, workshop: Workshop, host: FakeHost) -> None:
     page = read(signed_in(attendee.user).get(f"/w/{workshop.pk}/"))
     link = next(e.attributes["value"] for e in page.all("input") if e.attributes.get("id") == "resume-link")
@@ -202,14 +233,3 @@ def test_the_resume_link_opens_the_labs_elsewhere(attendee: Attendee, workshop: 
     assert answer.redirect_chain[-1][0] == f"/w/{workshop.pk}/"
     signed_in(attendee.user).post(f"/w/{workshop.pk}/new-link/")
     assert Client().get(link.removeprefix("http://testserver")).status_code == 403
-
-
-def test_pages_and_workspace_share_their_tokens() -> None:
-    """Two style sheets, one set of names and values."""
-    top = Path(settings.BASE_DIR)
-    ours = (top / "netlab/pages/static/netlab/site.css").read_text().split("prefers-color-scheme: dark")
-    theirs = (top / "frontend/src/ui/tokens.css").read_text().split("prefers-color-scheme: dark")
-    for mine, other in zip(ours[:2], theirs[:2], strict=True):
-        known = dict(re.findall(r"--([a-z0-9-]+):\s*([^;]+);", other))
-        tokens = dict(re.findall(r"--([a-z0-9-]+):\s*([^;]+);", mine))
-        assert tokens and {name: known.get(name) for name in tokens} == tokens

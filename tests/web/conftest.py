@@ -16,12 +16,12 @@ from netlab.accounts.actions import do_make_attendee
 from netlab.accounts.choices import Role
 from netlab.accounts.models import User
 from netlab.config import Config
-from netlab.domain.lab import Ability
+from netlab.domain.lab import Ability, Isolation
 from netlab.queue.routing import control_queue, work_queue
 from netlab.runs.models import Run
 from netlab.wire.commands import Command, parse_command
 from netlab.wire.events import Event, parse_event
-from netlab.wire.host_report import AbilityReport, HostReport, RunningRun
+from netlab.wire.host_report import AbilityReport, GuestReport, HostReport, RunningRun
 from netlab.wire.redis_names import Keys
 from netlab.workshops.actions import do_create_workshop, do_open_workshop
 from netlab.workshops.models import Attendee, Workshop
@@ -52,6 +52,11 @@ class FakeHost:
         report = HostReport.model_validate(values | fields)
         self.client.set(Keys(self.config.instance).report(report.host), report.model_dump_json(), ex=60)
         return report
+
+    def guest(self, state: str = "ready", **fields: Any) -> GuestReport:
+        """What a host says of its VMs: one whose guest's kernel can do everything."""
+        abilities = [AbilityReport(ability=a.value, works=True) for a in Ability]
+        return GuestReport.model_validate({"state": state, "kernel": "6.12.1-guest", "abilities": abilities} | fields)
 
     def silent(self) -> None:
         self.client.delete(Keys(self.config.instance).report(self.config.host_name))
@@ -140,6 +145,15 @@ def attendee(workshop: Workshop) -> Attendee:
 @pytest.fixture
 def other_attendee(workshop: Workshop) -> Attendee:
     return sit_down(workshop, "Ben")
+
+
+@pytest.fixture
+def vm_people(workshop: Workshop, host: FakeHost) -> list[Attendee]:
+    """Of a workshop where everybody has a kernel of their own, on a host with VMs."""
+    host.report(guest=host.guest())
+    workshop.isolation = Isolation.PRIVATE.value
+    workshop.save()
+    return [sit_down(workshop, f"P{number}") for number in range(4)]
 
 
 def signed_in(user: User) -> Client:

@@ -14,11 +14,13 @@ from django.test import Client
 
 from netlab.accounts.models import User
 from netlab.api.app import api
+from netlab.domain.ids import new_command_id
+from netlab.domain.lab import Isolation
 from netlab.domain.lifecycle import RunState
 from netlab.runs.actions import do_start_run
 from netlab.runs.models import Run
 from netlab.runs.projection import do_host_event
-from netlab.wire.commands import ExportHome
+from netlab.wire.commands import ExportCapture, ExportHome, FormatFile
 from netlab.wire.events import RunStateChanged
 from netlab.workshops.models import Attendee, Workshop
 from tests.web.conftest import LAB, FakeHost, signed_in
@@ -47,17 +49,29 @@ RULES = {
     "stop_run": Rule(MANAGERS),
     "extend_run": Rule(MANAGERS),
     "reset_run": Rule(OWNER, {"keep_files": True}),
+    "pause_run": Rule(OWNER),
+    "resume_run": Rule(OWNER),
+    "impair_link": Rule(OWNER, {"node": "{node}", "interface": "eth0", "delay_ms": 50}),
     "reset_node": Rule(OWNER),
     "open_step": Rule(OWNER, {"step": "{step}"}),
+    "bring_to_step": Rule(OWNER, {"step": "{step}"}),
     "run_check": Rule(OWNER, {"step": "{step}"}),
     "list_files": Rule(OWNER),
     "read_file": Rule(OWNER),
     "write_file": Rule(OWNER, {"content": "// mine", "base_version": 1}),
+    "format_file": Rule(OWNER, {"path": "xdp.c", "content": "int x;"}),
+    "get_originals": Rule(OWNER),
     "open_terminal": Rule(OWNER, {"node": "{node}"}),
     "close_terminal": Rule(OWNER),
     "build_program": Rule(OWNER, {"mode": None, "load": True}),
     "detach_program": Rule(OWNER, {"node": "{node}", "interface": "eth0"}),
     "download_home": Rule(OWNER),
+    "start_capture": Rule(OWNER, {"node": "{node}", "interface": "eth0"}),
+    "stop_capture": Rule(OWNER),
+    "download_capture": Rule(OWNER),
+    "start_trace": Rule(OWNER, {"mode": "latency"}),
+    "stop_trace": Rule(OWNER),
+    "find_functions": Rule(OWNER, {"search": "ip_rcv"}),
 }
 
 
@@ -97,6 +111,8 @@ class Scene:
         return {
             "workshop": self.workshop.pk, "lab": LAB, "run": self.run.pk, "node": spec.nodes[0].name, "step": spec.steps[0].id,
             "path": file.path, "terminal": terminal.pk, "program": spec.programs[0].name,
+            "capture": new_command_id(),
+            "trace": new_command_id(),
         }
 
     def ask(self, client: Client, operation: str) -> Any:
@@ -115,7 +131,11 @@ def scene(
     attendee: Attendee, other_attendee: Attendee, instructor: User, other_instructor: User, other_workshop: Workshop,
     operator: User, host: FakeHost, monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
-    monkeypatch.setattr("netlab.api.runs.HOME_WAIT_S", 0.0)  # no host packs anything here: allowed means 503
+    for limit in ("runs.HOME_WAIT_S", "runs.FORMAT_WAIT_S", "captures.CAPTURE_WAIT_S"):  # no host does it here: allowed means 503
+        monkeypatch.setattr(f"netlab.api.{limit}", 0.0)
+    host.report(guest=host.guest())
+    Workshop.objects.filter(pk=attendee.workshop_id).update(isolation=Isolation.PRIVATE.value)
+    attendee.workshop.refresh_from_db()
     run = do_start_run(attendee, LAB)
     do_host_event(RunStateChanged(run=run.pk, generation=1, at=1.0, state=RunState.RUNNING))
     people = {
@@ -137,9 +157,9 @@ def test_a_route_as_everybody(operation: str, scene: Scene, host: FakeHost) -> N
     for who in sorted(RULES[operation].may):
         scene.run.refresh_from_db()
         answer = scene.ask(signed_in(scene.people[who]), operation)
-        if operation == "download_home":
+        if operation in ("download_home", "format_file", "download_capture"):
             assert answer.status_code == 503
-            assert isinstance(host.commands()[-1], ExportHome)
+            assert isinstance(host.commands()[-1], ExportHome | FormatFile | ExportCapture)
         else:
             assert answer.status_code == 200, (who, answer.content)
 

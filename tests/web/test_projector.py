@@ -19,7 +19,7 @@ from netlab.runs.models import Run
 from netlab.wire.commands import StartRun
 from netlab.wire.events import RunStateChanged
 from netlab.wire.redis_names import PROJECTOR_GROUP, Keys
-from netlab.wire.streams import SyncStreams
+from netlab.wire.sync_streams import SyncStreams
 from netlab.workshops.models import Attendee
 from tests import environment
 from tests.web.conftest import LAB, FakeHost

@@ -14,7 +14,8 @@ from netlab.catalogue.labs import get_lab
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import Isolation
 from netlab.pages.errors import refusal
-from netlab.pages.lab_cards import ISOLATION_WORDS, kernel_words, lab_cards
+from netlab.pages.lab_cards import ISOLATION_WORDS, kernel_words, lab_cards, refresh_s
+from netlab.pages.lab_search import WORTHWHILE_FROM, LabSearch, topics_of
 from netlab.pages.page import person, signed_in
 from netlab.pages.views.join import JUST_JOINED
 from netlab.runs.access import access_run_for, newest_run
@@ -39,14 +40,19 @@ def _labs_page(request: HttpRequest, workshop: Workshop, error: NetlabError | No
     attendee = _attendee(person(request), workshop)
     if attendee is not None:
         do_touch(attendee)
+    cards, search = lab_cards(workshop, attendee), LabSearch.of(request.GET.dict())
     context = {
         "workshop": workshop,
         "attendee": attendee,
-        "cards": lab_cards(workshop, attendee),
+        "cards": search.found(cards),
+        "search": search,
+        "topics": topics_of(cards),
+        "is_worth_searching": len(cards) >= WORTHWHILE_FROM,
+        "refresh_s": refresh_s(cards),
         "is_open": workshop.is_open(),
         "is_over": workshop.is_over(),
         "isolation": ISOLATION_WORDS[Isolation(workshop.isolation)],
-        "kernel": kernel_words(host_report(choose_host())),
+        "kernel": kernel_words(Isolation(workshop.isolation), host_report(choose_host())),
         "resume_link": resume_link_of(attendee) if attendee else "",
         "resume_link_days": settings.CONFIG.resume_link_days,
         "just_joined": request.session.get(JUST_JOINED) == workshop.pk,

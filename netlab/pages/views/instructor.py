@@ -13,11 +13,21 @@ from netlab.domain.errors import NetlabError
 from netlab.domain.lab import Isolation
 from netlab.pages.errors import refusal
 from netlab.pages.forms import WorkshopForm, initial_of
-from netlab.pages.lab_cards import ISOLATION_WORDS, kernel_words, lab_cards, labs_that_can_run
+from netlab.pages.lab_cards import (
+    ISOLATION_WORDS,
+    default_isolation,
+    kernel_words,
+    lab_cards,
+    labs_that_can_run,
+    refresh_s,
+    vm_words,
+    words_of_all,
+)
 from netlab.pages.page import instructors_only, person
 from netlab.pages.roster import roster_rows
 from netlab.runs.hosts import choose_host
 from netlab.runs.telling import host_report
+from netlab.wire.host_report import HostReport
 from netlab.workshops.access import access_workshop_to_manage, access_workshops_taught
 from netlab.workshops.actions import code_of, do_change_workshop, do_create_workshop, do_set_labs
 from netlab.workshops.codes import join_link, show_code
@@ -37,14 +47,14 @@ def workshops(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @instructors_only
 def new(request: HttpRequest) -> HttpResponse:
-    form = WorkshopForm(request.POST or None)
+    form = WorkshopForm(request.POST or None, initial={"isolation": default_isolation(host_report(choose_host())).value})
     error = None
     if request.method == "POST" and form.is_valid():
         wish = form.cleaned_data
         try:
             made = do_create_workshop(
                 person(request), wish["title"], labs=wish["labs"], seats=wish["seats"], isolation=Isolation(wish["isolation"]),
-                opens_at=wish["opens_at"], closes_at=wish["closes_at"],
+                opens_at=wish["opens_at"], closes_at=wish["closes_at"], show_solutions=wish["show_solutions"],
             )
         except NetlabError as refused:
             error = refused
@@ -63,15 +73,18 @@ def workshop(request: HttpRequest, workshop_id: str) -> HttpResponse:
 
 def workshop_page(request: HttpRequest, found: Workshop, error: NetlabError | None = None) -> HttpResponse:
     """Also shown by the buttons' view when one of them was refused."""
+    cards = lab_cards(found, None)
     context = {
         **_invitation(found),
         "workshop": found,
-        "cards": lab_cards(found, None),
+        "cards": cards,
+        "refresh_s": refresh_s(cards),
+        "kernel_words_of_all": words_of_all(cards),
         "rows": roster_rows(found),
         "is_open": found.is_open(),
         "is_over": found.is_over(),
         "isolation": ISOLATION_WORDS[Isolation(found.isolation)],
-        "kernel": kernel_words(host_report(choose_host())),
+        "kernel": kernel_words(Isolation(found.isolation), host_report(choose_host())),
         "extend_minutes": settings.CONFIG.extend_minutes,
         "notice": request.session.pop(NOTICE, ""),
         "refusal": refusal(error) if error else None,
@@ -93,7 +106,7 @@ def change(request: HttpRequest, workshop_id: str) -> HttpResponse:
                 do_set_labs(found, wish["labs"])
             do_change_workshop(
                 found, title=wish["title"], seats=wish["seats"], isolation=Isolation(wish["isolation"]),
-                opens_at=wish["opens_at"], closes_at=wish["closes_at"],
+                opens_at=wish["opens_at"], closes_at=wish["closes_at"], show_solutions=wish["show_solutions"],
             )
         except NetlabError as refused:
             error = refused
@@ -107,10 +120,15 @@ def _form_page(request: HttpRequest, form: WorkshopForm, error: NetlabError | No
     report = host_report(choose_host())
     context = {
         "form": form, "workshop": found, "refusal": refusal(error) if error else None,
-        "isolations": [(i.value, *ISOLATION_WORDS[i], labs_that_can_run(i, report)) for i in Isolation],
+        "isolations": [(i.value, *ISOLATION_WORDS[i], _possible(i, report)) for i in Isolation],
     }
     bad = error is not None or form.errors
     return render(request, "netlab/instructor/form.html", context, status=422 if bad else 200)
+
+
+def _possible(isolation: Isolation, report: HostReport | None) -> str:
+    words = vm_words(report) if isolation is Isolation.PRIVATE else ""
+    return words or labs_that_can_run(isolation, report)
 
 
 @require_safe

@@ -50,3 +50,79 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+
+// What will change by itself is fetched anew for as long as it says so.
+function keepFresh(place) {
+  setTimeout(async () => {
+    const fresh = document.hidden ? null : await fetchPart(place);
+    if (fresh && !place.contains(document.activeElement)) {
+      place.replaceWith(fresh);
+      place = fresh;
+    }
+    if (place.dataset.refreshS) keepFresh(place);
+  }, place.dataset.refreshS * 1000);
+}
+
+async function fetchPart(place) {
+  try {
+    const answer = await fetch(place.dataset.source, { redirect: "error" });
+    if (!answer.ok) return null;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const part = page.getElementById(place.id);
+    return part && document.importNode(part, true);
+  } catch {
+    return null; // the next try is soon
+  }
+}
+for (const place of document.querySelectorAll("[data-refresh-s]")) keepFresh(place);
+
+// A search that answers while one types; without script its button does the same.
+const TYPING_MS = 150;
+for (const form of document.querySelectorAll("[data-finds]")) {
+  let timer = 0;
+  for (const button of form.querySelectorAll("[data-without-script]")) button.hidden = true;
+  const find = async () => {
+    const query = new URLSearchParams(new FormData(form));
+    for (const [name, value] of [...query]) if (!value.trim()) query.delete(name);
+    const address = query.size ? `${location.pathname}?${query}` : location.pathname;
+    const place = document.getElementById(form.dataset.finds);
+    place.dataset.source = address;
+    const fresh = await fetchPart(place);
+    if (!fresh || place.dataset.source !== address) return; // more was typed meanwhile
+    history.replaceState(null, "", address);
+    place.replaceChildren(...fresh.children);
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(find, TYPING_MS);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    find();
+  });
+}
+
+// Lists whose order matters: two buttons a line; the form sends the lines as they stand.
+for (const list of document.querySelectorAll("[data-reorder]")) {
+  for (const row of list.children) {
+    const name = row.textContent.trim();
+    for (const [sign, words, move] of [["↑", "up", moveUp], ["↓", "down", moveDown]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet small";
+      button.textContent = sign;
+      button.setAttribute("aria-label", `Move ${name} ${words}`);
+      button.addEventListener("click", () => {
+        move(row);
+        button.focus();
+      });
+      row.append(button);
+    }
+  }
+}
+function moveUp(row) {
+  row.previousElementSibling?.before(row);
+}
+function moveDown(row) {
+  row.nextElementSibling?.after(row);
+}
