@@ -1,13 +1,10 @@
 // Entry of the lab page: reads which lab it is, asks the server for it and mounts the workspace. Until the answer is
 // there the server's own rendering of the first step stays on the page.
 
-import "./ui/tokens.css";
 import "./ui/base.css";
 import "./workspace/workspace.css";
 import { createRoot } from "react-dom/client";
-import { setNonce } from "react-resizable-panels";
 import { allowLibrariesToStyle } from "./ui/csp";
-import { cspNonce } from "./ui/theme";
 import { App } from "./workspace/App";
 
 const root = document.getElementById("workspace");
@@ -16,6 +13,4 @@ if (!root || !bootstrap) throw new Error("the lab page lacks #workspace or #boot
 
 const { workshop, lab } = JSON.parse(bootstrap.textContent ?? "") as { workshop: string; lab: string };
 allowLibrariesToStyle();
-const nonce = cspNonce();
-if (nonce) setNonce(nonce);
 createRoot(root).render(<App workshop={workshop} lab={lab} firstPaint={root.innerHTML} />);

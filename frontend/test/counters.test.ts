@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Counter, CounterSchema } from "../src/api/types";
 import { CounterStore } from "../src/live/counters";
 import { DELTA, decodeFrame, type Frame, FULL } from "../src/live/frames";
-import { rateAt, SampleRing } from "../src/live/ring";
+import { rateAt, readRateAt, SampleRing } from "../src/live/ring";
 import { xdpPlaces, xdpSeries } from "../src/workspace/counters/series";
 
 describe("SampleRing", () => {
@@ -31,6 +31,55 @@ describe("SampleRing", () => {
     const ring = new SampleRing(1, 8);
     for (const t of [1, 2, 4]) ring.push(t, [t]);
     expect([0.5, 1, 3.9, 4, 99].map((t) => ring.rowAt(t))).toEqual([-1, 0, 1, 2, 2]);
+  });
+});
+
+describe("readRateAt", () => {
+  const ring = new SampleRing(1, 200);
+  let bytes = 0;
+  // read every 1.2 s, told of every 0.1 s, as on a busy machine; quiet from 12 s on
+  for (let tick = 0; tick <= 200; tick += 1) {
+    if (tick % 12 === 0 && tick <= 120) bytes += 1200;
+    ring.push(tick / 10, [bytes]);
+  }
+
+  it("is steady between readings that come late", () => {
+    for (let tick = 25; tick <= 130; tick += 1) expect(readRateAt(ring, [0], tick / 10 + 0.05)).toBeCloseTo(1000);
+    expect(rateAt(ring, [0], 9.5, 1)).toBe(0);
+  });
+
+  it("is zero once a reading would have come, and unknown before anything was", () => {
+    expect(readRateAt(ring, [0], 14.5)).toBe(0);
+    expect(readRateAt(ring, [0], -1)).toBeNaN();
+  });
+});
+
+describe("a steady ring", () => {
+  const steadyRing = (...rows: [number, number][]) => {
+    const ring = new SampleRing(1, 16, true);
+    for (const [time, value] of rows) ring.push(time, [value]);
+    return ring;
+  };
+
+  it("spreads what ticks far apart have seen over the time between them", () => {
+    const ring = steadyRing([0, 0], [10, 0], [14, 40], [14.5, 45]);
+    expect(rateAt(ring, [0], 10, 1)).toBe(0);
+    expect([11, 12, 14].map((time) => rateAt(ring, [0], time, 1))).toEqual([10, 10, 10]);
+  });
+
+  it("keeps its last rate until the next tick, and not for ever", () => {
+    const ring = steadyRing([0, 0], [4, 40]);
+    expect(rateAt(ring, [0], 6, 1)).toBe(10);
+    expect(rateAt(ring, [0], 9.5, 1)).toBeNaN();
+  });
+
+  it("knows nothing where nothing is known, and sees no packet come back", () => {
+    const ring = steadyRing([0, 40], [2, 0], [4, 20]);
+    expect(rateAt(ring, [0], 2, 1)).toBe(0);
+    ring.pushUnknown(5);
+    ring.push(8, [60]);
+    expect(rateAt(ring, [0], 7, 1)).toBeNaN();
+    expect(rateAt(ring, [0], 4, 1)).toBe(10);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Run, RunEvent } from "../src/api/types";
-import { applyEvent, buildAsked, fromSnapshot, mergeAnswer, type RunView } from "../src/live/run_reducer";
+import { applyEvent, buildAsked, fromSnapshot, mergeAnswer, type Notice, type RunView } from "../src/live/run_reducer";
+import { keepNotices, keptNotices } from "../src/workspace/progress/kept_notices";
 
 const RUN: Run = {
   id: "r0123456789",
@@ -11,18 +12,23 @@ const RUN: Run = {
   runtime: "namespaces",
   isolation: "strangers",
   kernel: "6.18",
+  why_here: "",
   created_at: "2026-11-22T10:00:00Z",
   deadline: "2026-11-22T12:00:00Z",
   queue_position: null,
+  changing_to: null,
   error: null,
+  ended_why: "",
   open_step: "look",
   steps: {},
   terminals: [],
   attachments: [],
+  impairments: [],
   files: [{ path: "xdp.c", version: 1, origin: "starter" }],
   program_results: { xdp: null },
   host_steps: [],
   can_extend: true,
+  can_pause: false,
 };
 
 let counter = 0;
@@ -107,6 +113,63 @@ describe("applyEvent", () => {
     );
     expect(view.run).toMatchObject({ state: "failed", terminals: [], attachments: [], error });
     expect(view.spoken).toContain("could not be started");
+  });
+
+  it("says what broke, keeps terminals and files, and lets only a kernel of its own be paused", () => {
+    const error = { code: "run_broken", message: "Your lab's kernel panicked.", hint: "Reset", data: {} };
+    const running = apply(
+      start(),
+      { kind: "terminal_opened", terminal: "t1", node: "client", title: "" },
+      { kind: "run_state", state: "running", error: null, runtime: "vm" },
+    );
+    expect(running.run.can_pause).toBe(true);
+    const broken = apply(running, { kind: "run_state", state: "broken", error, runtime: "vm" });
+    expect(broken.run).toMatchObject({ state: "broken", error, can_pause: false });
+    expect(broken.run.terminals).toHaveLength(1);
+    expect(broken.spoken).toBe("The lab is broken. Your lab's kernel panicked.");
+    const shared = apply(start(), { kind: "run_state", state: "running", error: null, runtime: "" });
+    expect(shared.run.can_pause).toBe(false);
+  });
+
+  it("forgets what it was asked to become once it is told what it is", () => {
+    const asked = {
+      ...start(),
+      run: { ...structuredClone(RUN), state: "paused" as const, changing_to: "running" as const },
+    };
+    const resumed = apply(asked, { kind: "run_state", state: "running", error: null, runtime: "vm" });
+    expect(resumed.run.changing_to).toBe(null);
+  });
+
+  it("keeps the newest impairment of each end, and none of an end that has none any more", () => {
+    const end = (more: object) => ({
+      kind: "link_impaired" as const,
+      impairment: {
+        node: "client",
+        interface: "eth0",
+        delay_ms: 0,
+        jitter_ms: 0,
+        loss_percent: 0,
+        rate_kbit: 0,
+        ...more,
+      },
+    });
+    const two = apply(start(), end({ delay_ms: 20 }), end({ node: "server", loss_percent: 1 }), end({ delay_ms: 40 }));
+    expect(two.run.impairments.map((i) => [i.node, i.delay_ms, i.loss_percent])).toEqual([
+      ["server", 0, 1],
+      ["client", 40, 0],
+    ]);
+    expect(apply(two, end({})).run.impairments.map((i) => i.node)).toEqual(["server"]);
+  });
+
+  it("leaves what cannot be impaired to the dialog that asked, also when the answer comes later", () => {
+    const error = { code: "cannot_impair", message: "No netem here.", hint: "", data: {} };
+    const view = apply(start(), { kind: "command_failed", error, command: "c1" });
+    expect(view.notices).toEqual([]);
+    expect(view.failures.c1).toEqual(error);
+    expect(view.finished).toContain("c1");
+    const other = apply(view, { kind: "command_failed", error: { ...error, code: "bug" }, command: "c2" });
+    expect(other.notices).toHaveLength(1);
+    expect(Object.keys(other.failures)).toEqual(["c1", "c2"]);
   });
 
   it("keeps a check green that was green once, and speaks of changes only", () => {
@@ -225,5 +288,29 @@ describe("resume", () => {
     const half = apply(start(), ...events.slice(0, 2));
     const resumed = apply(fromSnapshot(structuredClone(half.run), half.lastEvent, half), ...events.slice(2));
     expect(resumed.run).toEqual(whole.run);
+  });
+});
+
+describe("messages over a reload", () => {
+  const store = () => {
+    const all = new Map<string, string>();
+    return {
+      getItem: (key: string) => all.get(key) ?? null,
+      setItem: (key: string, text: string) => all.set(key, text),
+    };
+  };
+  const notice = (id: string): Notice => ({ id, tone: "info", text: `about ${id}`, hint: "" });
+
+  it("are those that nobody has closed, of this run, and not the page's own", () => {
+    const tab = store();
+    keepNotices(tab, "r1", [notice("5-0"), notice("7-0"), notice("local-1")]);
+    expect(keptNotices(tab, "r1").map((n) => n.id)).toEqual(["5-0", "7-0"]);
+    expect(keptNotices(tab, "r2")).toEqual([]);
+    keepNotices(tab, "r1", [notice("7-0")]);
+    expect(keptNotices(tab, "r1").map((n) => n.id)).toEqual(["7-0"]);
+  });
+
+  it("are none when what was kept cannot be read", () => {
+    expect(keptNotices({ getItem: () => "{", setItem: () => undefined }, "r1")).toEqual([]);
   });
 });

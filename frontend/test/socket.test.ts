@@ -100,6 +100,19 @@ describe("ReconnectingSocket", () => {
     expect(network.sockets).toHaveLength(2);
   });
 
+  it("does not wait for a handshake that hangs when the network returns", () => {
+    const { network, socket, states } = connect();
+    const hanging = network.last;
+    network.advance(1500);
+    socket.retryNow();
+    expect(network.sockets).toHaveLength(2);
+    expect(hanging.readyState).toBe(3);
+    network.last.open();
+    expect(states.at(-1)).toBe("online");
+    network.advance(30_000);
+    expect(network.sockets).toHaveLength(2);
+  });
+
   it("gives up on a handshake that hangs", () => {
     const { network } = connect();
     network.advance(30_000);

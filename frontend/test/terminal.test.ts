@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TerminalConnection } from "../src/live/terminal";
 import { isTerminalAnswer } from "../src/live/terminal_answers";
-import { ACK_EVERY_BYTES, inputPieces, OutputStream } from "../src/live/terminal_stream";
+import { ACK_EVERY_BYTES, InputStream, inputPieces, OutputStream } from "../src/live/terminal_stream";
 import { FakeNetwork } from "./fake_network";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -60,6 +60,21 @@ describe("OutputStream", () => {
   });
 });
 
+describe("InputStream", () => {
+  it("keeps what the server is not known to have, to the byte", () => {
+    const typed = new InputStream();
+    typed.keep(bytes("ls "));
+    typed.keep(bytes("-la"));
+    typed.passed(4);
+    expect([typed.typed, text(typed.kept), typed.keptBytes]).toEqual([4, "la", 2]);
+    typed.passed(2); // an old message
+    typed.keep(bytes("\r"));
+    expect(text(typed.kept)).toBe("la\r");
+    typed.passed(100);
+    expect([typed.typed, typed.keptBytes]).toEqual([7, 0]);
+  });
+});
+
 describe("inputPieces", () => {
   it("cuts a paste into pieces that lose nothing", () => {
     const paste = bytes("ä€😀".repeat(30_000));
@@ -106,8 +121,8 @@ describe("TerminalConnection", () => {
   it("says hello with its size and goes on where it stopped, nothing lost or doubled", () => {
     const { network, drawn, drawAll } = connect();
     network.last.open();
-    expect(network.last.json[0]).toEqual({ type: "hello", offset: 0, rows: 24, cols: 80 });
-    network.last.text({ type: "start", offset: 0 });
+    expect(network.last.json[0]).toMatchObject({ type: "hello", offset: 0, rows: 24, cols: 80, typed: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     network.last.binary(bytes("one two "));
     drawAll();
     network.last.close();
@@ -115,7 +130,7 @@ describe("TerminalConnection", () => {
     network.last.open();
     expect(network.sockets).toHaveLength(2);
     expect(network.last.json[0]).toMatchObject({ type: "hello", offset: 8 });
-    network.last.text({ type: "start", offset: 8 });
+    network.last.text({ type: "start", offset: 8, typed: 0 });
     network.last.binary(bytes("three"));
     expect(drawn.join("")).toBe("one two three");
   });
@@ -123,7 +138,7 @@ describe("TerminalConnection", () => {
   it("counts bytes that wait in the screen as received", () => {
     const { network } = connect();
     network.last.open();
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     network.last.binary(bytes("not drawn yet"));
     network.last.close();
     network.advance(1000);
@@ -134,7 +149,7 @@ describe("TerminalConnection", () => {
   it("acknowledges at once after 64 KiB and otherwise when idle", () => {
     const { network, drawAll } = connect();
     network.last.open();
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     network.last.binary(new Uint8Array(10));
     drawAll();
     expect(network.last.json.filter((m) => m.type === "ack")).toEqual([]);
@@ -148,7 +163,7 @@ describe("TerminalConnection", () => {
   it("does not acknowledge what a slow screen has not drawn", () => {
     const { network } = connect();
     network.last.open();
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     for (let i = 0; i < 8; i++) network.last.binary(new Uint8Array(32 * 1024));
     network.advance(5000);
     expect(network.last.json.filter((m) => m.type === "ack")).toEqual([]);
@@ -159,15 +174,34 @@ describe("TerminalConnection", () => {
     connection.input(bytes("l"));
     network.last.open();
     connection.input(bytes("s")); // open, but the server has not begun
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     connection.input(bytes("\r"));
     expect(network.last.input).toBe("ls\r");
+  });
+
+  it("types again what a connection took down with it, and only that", () => {
+    const { network, connection } = connect();
+    network.last.open();
+    network.last.text({ type: "start", offset: 0, typed: 0 });
+    const viewer = network.last.json[0]?.viewer;
+    for (const key of "echo hi\r") connection.input(bytes(key)); // sent; of the server's side nobody knows
+    network.last.close();
+    network.advance(1000);
+    network.last.open();
+    expect(network.last.json[0]).toMatchObject({ viewer, typed: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 5 });
+    expect(network.last.input).toBe("hi\r");
+    network.last.text({ type: "typed", offset: 8 });
+    network.last.close();
+    network.advance(1000);
+    network.last.open();
+    expect(network.last.json[0]).toMatchObject({ viewer, typed: 8 });
   });
 
   it("clears the screen when the server skips", () => {
     const { network, drawn, seen } = connect();
     network.last.open();
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     network.last.binary(bytes("old"));
     network.last.text({ type: "skipped", offset: 900_000 });
     network.last.binary(bytes("new"));
@@ -178,7 +212,7 @@ describe("TerminalConnection", () => {
   it("sends one resize for many", () => {
     const { network, connection } = connect();
     network.last.open();
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     for (let cols = 81; cols < 120; cols++) connection.resize(30, cols);
     network.advance(1000);
     expect(network.last.json.filter((m) => m.type === "resize")).toEqual([{ type: "resize", rows: 30, cols: 119 }]);
@@ -196,7 +230,7 @@ describe("TerminalConnection", () => {
   it("is replaying only until a fresh page has drawn what was there", () => {
     const { network, connection, drawAll } = connect();
     network.last.open();
-    network.last.text({ type: "start", offset: 0 });
+    network.last.text({ type: "start", offset: 0, typed: 0 });
     network.last.binary(bytes("scrollback with a question \u001b[6n"));
     expect(connection.replaying).toBe(true);
     drawAll();

@@ -2,7 +2,7 @@
 // or its type changes there, `npm run check` fails here. Generates no code.
 
 import type { components } from "./schema";
-import type { Accepted, ErrorBody, FileContent, FileInfo, LabPage, Run, Terminal } from "./types";
+import type { Accepted, ErrorBody, FileContent, FileInfo, LabPage, Originals, Run, Terminal } from "./types";
 
 type Schemas = components["schemas"];
 /** Every key must be there: pydantic's defaults are always sent, although the document calls them optional. */
@@ -14,6 +14,7 @@ export type Contract = [
   Fits<Sent<Schemas["RunShape"]>, Run>,
   Fits<Sent<Schemas["Accepted"]>, Accepted>,
   Fits<Sent<Schemas["FileContent"]>, FileContent>,
+  Fits<Sent<Schemas["Originals"]>, Originals>,
   Fits<Sent<Schemas["FileShape"]>, FileInfo>,
   Fits<Sent<Schemas["TerminalShape"]>, Terminal>,
   Fits<Sent<Schemas["ErrorBody"]>, ErrorBody>,

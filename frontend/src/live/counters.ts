@@ -19,13 +19,25 @@ function sameCounters(a: readonly Counter[], b: readonly Counter[]): boolean {
   return a.length === b.length && a.every((counter, i) => keyOf(counter) === keyOf(b[i] as Counter));
 }
 
+/** Kinds of which a counter is listed as soon as it is not 0. */
+const FROM_NOTHING: ReadonlySet<string> = new Set(["drop", "event", "page_pool"]);
+
 /** The rows of another list of counters, each value in the column that its counter has now. */
-function carriedOver(ring: SampleRing, before: readonly Counter[], now: readonly Counter[]): SampleRing {
+function carriedOver(
+  ring: SampleRing,
+  before: readonly Counter[],
+  now: readonly Counter[],
+  steady: boolean,
+): SampleRing {
   const columns = new Map(before.map((counter, column) => [keyOf(counter), column]));
   const from = now.map((counter) => columns.get(keyOf(counter)));
-  const made = new SampleRing(now.length, RING_ROWS);
+  const absent = now.map((counter) => (FROM_NOTHING.has(counter.kind) ? 0 : Number.NaN));
+  const made = new SampleRing(now.length, RING_ROWS, steady);
   for (let row = 0; row < ring.length; row++) {
-    const values = from.map((column) => (column === undefined ? Number.NaN : ring.valueAt(row, column)));
+    const known = ring.width > 0 && !Number.isNaN(ring.valueAt(row, 0));
+    const values = from.map((column, i) =>
+      column === undefined ? ((known ? absent[i] : Number.NaN) as number) : ring.valueAt(row, column),
+    );
     made.push(ring.timeAt(row), values);
   }
   return made;
@@ -54,6 +66,7 @@ export class CounterStore {
     if (schema.version === this.schema?.version && schema.run === this.schema.run) return;
     const before = this.schema?.run === schema.run ? this.schema.counters : null;
     const same = before !== null && sameCounters(before, schema.counters);
+    const steady = schema.every_tick ?? false;
     this.schema = schema;
     if (same) {
       this.interrupted(); // a reset: the same counters begin again from 0, the lines go on
@@ -61,8 +74,8 @@ export class CounterStore {
     }
     // a device that came, or the first program in generic mode, adds counters: the lines of the others go on
     this.ring = before
-      ? carriedOver(this.ring, before, schema.counters)
-      : new SampleRing(schema.counters.length, RING_ROWS);
+      ? carriedOver(this.ring, before, schema.counters, steady)
+      : new SampleRing(schema.counters.length, RING_ROWS, steady);
     this.current = [];
     this.lastNumber = Number.NaN;
     for (const listener of this.listeners) listener();

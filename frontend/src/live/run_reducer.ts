@@ -1,7 +1,7 @@
 // Old state + event = new state, as pure functions: what the page knows about a run. The same events, applied to the
 // same snapshot, give what a fresh snapshot would say, so a page that resumed and one that reloaded look alike.
 
-import type { CheckState, HostStep, Run, RunEvent, RunStateName } from "../api/types";
+import type { CheckState, ErrorBody, HostStep, Impairment, Run, RunEvent, RunStateName } from "../api/types";
 
 export type NoticeTone = "info" | "good" | "bad";
 
@@ -21,6 +21,8 @@ export interface RunView {
   building: Record<string, string>;
   /** Commands that have ended: on a fast host the event overtakes the answer that names its command. */
   finished: string[];
+  /** Why commands failed, by their ids: for a dialog that waits for its own. */
+  failures: Record<string, ErrorBody>;
   /** The last sentence for the status region. */
   spoken: string;
 }
@@ -42,6 +44,7 @@ export function fromSnapshot(run: Run, lastEvent: string | null, before?: RunVie
     notices: same?.notices ?? [],
     building: {}, // a result may have come while we were away; the button must not wait for it
     finished: same?.finished ?? [],
+    failures: same?.failures ?? {},
     spoken: same?.spoken ?? "",
   };
 }
@@ -85,13 +88,11 @@ function reduce(view: RunView, id: string, event: RunEvent): RunView {
           detail: event.detail,
         }),
       });
-    case "command_failed":
-      return withNotice(withoutBuild(view, event.command), {
-        id,
-        tone: "bad",
-        text: event.error.message,
-        hint: event.error.hint,
-      });
+    case "command_failed": {
+      const failed = withFailure(withoutBuild(view, event.command), event.command, event.error);
+      if (event.error.code === "cannot_impair") return failed; // the dialog that asked says it
+      return withNotice(failed, { id, tone: "bad", text: event.error.message, hint: event.error.hint });
+    }
     case "command_done":
       return withoutBuild(view, event.command);
     case "check_result":
@@ -134,6 +135,15 @@ function reduce(view: RunView, id: string, event: RunEvent): RunView {
         text: `${event.node}:${event.interface} was set down: ${event.pps.toLocaleString("en")} packets a second.`,
         hint: `A lab may send ${event.limit_pps.toLocaleString("en")} a second. Stop what sends them, then set the link up again.`,
       });
+    case "link_impaired":
+      return withRun(withoutBuild(view, event.command), { impairments: impaired(run.impairments, event.impairment) });
+    case "tagged_frames":
+    case "maps":
+    case "packets":
+    case "captures":
+    case "trace":
+    case "functions_found":
+      return view; // they go to stores of their own
     case "queue_moved":
       return withRun(view, { queue_position: event.position });
     case "time_changed":
@@ -154,6 +164,8 @@ function reduceState(
     state,
     error: event.error,
     runtime: event.runtime || view.run.runtime,
+    changing_to: null,
+    can_pause: state === "running" && (event.runtime || view.run.runtime) === "vm",
     generation: Math.max(event.generation, view.run.generation),
   };
   if ((state === "starting" || state === "resetting") && view.run.state !== state) change.host_steps = [];
@@ -169,6 +181,7 @@ function spokenState(state: RunStateName, why: string): string {
   if (state === "failed") return `The lab failed. ${why}`;
   if (state === "running") return "The lab is running.";
   if (state === "stopped") return "The lab has stopped.";
+  if (state === "broken") return `The lab is broken. ${why}`;
   return `The lab is ${state}.`;
 }
 
@@ -181,6 +194,19 @@ function withoutBuild(view: RunView, command: string | null, program?: string): 
   const kept = Object.entries(view.building).filter(([id, name]) => id !== command && name !== program);
   const finished = command ? [...view.finished, command].slice(-FINISHED_MAX) : view.finished;
   return { ...view, building: Object.fromEntries(kept), finished };
+}
+
+function withFailure(view: RunView, command: string | null, error: ErrorBody): RunView {
+  if (!command) return view;
+  const kept = Object.entries(view.failures).slice(-(FINISHED_MAX - 1));
+  return { ...view, failures: Object.fromEntries([...kept, [command, error]]) };
+}
+
+/** The newest word on each end; an end without any impairment needs no word. */
+function impaired(all: readonly Impairment[], told: Impairment): Impairment[] {
+  const others = all.filter((i) => i.node !== told.node || i.interface !== told.interface);
+  const any = told.delay_ms || told.jitter_ms || told.loss_percent || told.rate_kbit;
+  return any ? [...others, told] : others;
 }
 
 function reduceChecks(view: RunView, event: Extract<RunEvent, { kind: "check_result" }>): RunView {
@@ -226,10 +252,12 @@ export function mergeAnswer(view: RunView, asked: Run, answer: Run): RunView {
   if (answer.id !== run.id) return view;
   const untouched = run.state === asked.state && run.generation === asked.generation;
   const always = { deadline: answer.deadline, can_extend: answer.can_extend, open_step: answer.open_step };
+  const may = { changing_to: answer.changing_to, can_pause: answer.can_pause };
   if (!untouched) return withRun(view, always);
   const reset = answer.state === "resetting" && run.state !== "resetting" ? { host_steps: [] } : {};
   return withRun(view, {
     ...always,
+    ...may,
     ...reset,
     state: answer.state,
     generation: answer.generation,

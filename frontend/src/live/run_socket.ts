@@ -12,6 +12,8 @@ export interface RunSocketHandlers {
   lastEvent(): string | null;
   onSnapshot(run: Run, lastEvent: string | null): void;
   onEvent(id: string, event: RunEvent): void;
+  /** Something that is only shown while it happens. */
+  onLive(event: RunEvent): void;
   onConnection(state: ConnectionState, closeCode: number): void;
 }
 
@@ -110,6 +112,7 @@ export class RunSocket {
   private text(text: string): void {
     const message = JSON.parse(text) as RunSocketMessage;
     if (message.type === "event") this.handlers.onEvent(message.id, message.event);
+    else if (message.type === "live") this.handlers.onLive(message.event);
     else if (message.type === "snapshot") this.handlers.onSnapshot(message.run, message.last_event);
     else if (message.type === "schema") this.counters.setSchema(message.schema);
   }

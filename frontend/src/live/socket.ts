@@ -9,6 +9,8 @@ export const FINAL_CLOSE_CODES: ReadonlySet<number> = new Set([4401, 4404, 4410]
 /** Too slow: the server wants us to resume, now. */
 const CLOSE_RESUME = 4408;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A handshake under way for so long began perhaps without a network: when that is back a new one is quicker. */
+const HANGING_MS = 1_000;
 
 export type ConnectionState = "connecting" | "online" | "reconnecting" | "ended";
 
@@ -39,6 +41,7 @@ export class ReconnectingSocket {
   private timer = 0;
   private ended = false;
   private wasOnline = false;
+  private hanging = false;
   private readonly url: string;
   private readonly handlers: SocketHandlers;
   private readonly environment: SocketEnvironment;
@@ -56,9 +59,14 @@ export class ReconnectingSocket {
     const socket = this.environment.open(this.url);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    this.timer = this.environment.setTimeout(() => socket.close(), CONNECT_TIMEOUT_MS);
+    this.hanging = false;
+    this.timer = this.environment.setTimeout(() => {
+      this.hanging = true;
+      this.timer = this.environment.setTimeout(() => socket.close(), CONNECT_TIMEOUT_MS - HANGING_MS);
+    }, HANGING_MS);
     socket.onopen = () => {
       if (socket !== this.socket) return;
+      this.hanging = false;
       this.environment.clearTimeout(this.timer);
       this.wasOnline = true;
       this.handlers.onState("online", 0);
@@ -84,9 +92,12 @@ export class ReconnectingSocket {
     return this.socket?.readyState === 1;
   }
 
-  /** The network is back, or the page is looked at again: do not wait for the timer. */
+  /** The network is back, or the page is looked at again: do not wait for the timer, nor for a try that hangs. */
   retryNow(): void {
-    if (this.ended || this.socket) return;
+    const hanging = this.hanging ? this.socket : null;
+    if (this.ended || (this.socket && !hanging)) return;
+    this.socket = null;
+    hanging?.close();
     this.attempt = 0;
     this.connect();
   }

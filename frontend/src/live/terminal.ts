@@ -1,10 +1,10 @@
 // One viewer of one terminal: speaks /ws/runs/R/terminals/T/ (docs/architecture.md) and drives a screen. After a lost
-// connection it goes on exactly after the last byte that it handed to the screen. It acknowledges only what the screen
-// has really drawn, so a slow browser holds up the program and not its own memory.
+// connection it goes on exactly after the last byte that it handed to the screen, and types what the server does not have
+// yet. It acknowledges only what the screen has really drawn, so a slow browser holds up the program and not its own memory.
 
 import type { TerminalSocketMessage } from "../api/types";
 import { browserEnvironment, type ConnectionState, ReconnectingSocket, type SocketEnvironment } from "./socket";
-import { inputPieces, OutputStream } from "./terminal_stream";
+import { InputStream, inputPieces, OutputStream } from "./terminal_stream";
 
 const ACK_IDLE_MS = 150;
 const RESIZE_DEBOUNCE_MS = 120;
@@ -29,8 +29,8 @@ export class TerminalConnection {
   private readonly screen: Screen;
   private readonly handlers: TerminalHandlers;
   private readonly environment: SocketEnvironment;
-  private readonly pending: Uint8Array<ArrayBuffer>[] = [];
-  private pendingBytes = 0;
+  private readonly typed = new InputStream();
+  private readonly viewer = randomId();
   private rows: number;
   private cols: number;
   private ackTimer = 0;
@@ -70,10 +70,9 @@ export class TerminalConnection {
   /** What the person typed or pasted. */
   input(bytes: Uint8Array<ArrayBuffer>): void {
     for (const piece of inputPieces(bytes)) {
-      if (this.started && this.socket.send(piece)) continue;
-      if (this.pendingBytes + piece.length > PENDING_INPUT_BYTES_MAX) return;
-      this.pending.push(piece);
-      this.pendingBytes += piece.length;
+      const sent = this.started && this.socket.send(piece);
+      if (!sent && this.typed.keptBytes + piece.length > PENDING_INPUT_BYTES_MAX) return;
+      this.typed.keep(piece); // sent is not arrived
     }
   }
 
@@ -102,7 +101,8 @@ export class TerminalConnection {
   }
 
   private hello(): void {
-    this.send({ type: "hello", offset: this.stream.received, rows: this.rows, cols: this.cols });
+    const { viewer, rows, cols } = this;
+    this.send({ type: "hello", offset: this.stream.received, rows, cols, viewer, typed: this.typed.typed });
   }
 
   private control(message: TerminalSocketMessage): void {
@@ -110,8 +110,10 @@ export class TerminalConnection {
       this.replaying = this.stream.received === 0;
       if (this.stream.start(message.offset)) this.screen.clear();
       this.started = true;
-      for (const piece of this.pending.splice(0)) this.socket.send(piece);
-      this.pendingBytes = 0;
+      this.typed.passed(message.typed);
+      for (const piece of inputPieces(this.typed.kept)) this.socket.send(piece);
+    } else if (message.type === "typed") {
+      this.typed.passed(message.offset);
     } else if (message.type === "skipped") {
       this.stream.skip(message.offset);
       this.screen.clear();
@@ -146,4 +148,8 @@ export class TerminalConnection {
   private send(message: object): void {
     this.socket.send(JSON.stringify(message));
   }
+}
+
+function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,6 @@
-// The arithmetic of one terminal's output: which bytes are new, how far they are drawn, when to say so.
-// Offsets count from the terminal's first byte. Pure: no sockets, no timers, no xterm.
+// The arithmetic of one terminal's two directions: of output, which bytes are new, how far they are drawn, when to say so;
+// of input, what the server is not known to have. Offsets count from the first byte, of the terminal and of what this page
+// typed. Pure: no sockets, no timers, no xterm.
 
 export const ACK_EVERY_BYTES = 64 * 1024;
 export const INPUT_PIECE_BYTES = 64 * 1024;
@@ -52,6 +53,46 @@ export class OutputStream {
     this.received = offset;
     this.drawn = offset;
     this.acked = offset;
+  }
+}
+
+/** What was typed, kept until the server says that it went on to the shell. */
+export class InputStream {
+  private begin = 0; // offset of the first byte that is kept
+  private pieces: Uint8Array<ArrayBuffer>[] = [];
+  keptBytes = 0;
+
+  /** Everything before it went on. */
+  get typed(): number {
+    return this.begin;
+  }
+
+  keep(piece: Uint8Array<ArrayBuffer>): void {
+    this.pieces.push(piece);
+    this.keptBytes += piece.length;
+  }
+
+  /** The server has passed on everything before `offset`. */
+  passed(offset: number): void {
+    while (this.begin < offset) {
+      const first = this.pieces.shift();
+      if (!first) return;
+      const gone = Math.min(offset - this.begin, first.length);
+      if (gone < first.length) this.pieces.unshift(first.subarray(gone));
+      this.begin += gone;
+      this.keptBytes -= gone;
+    }
+  }
+
+  /** What a new connection has to send first, single keys together. */
+  get kept(): Uint8Array<ArrayBuffer> {
+    const all = new Uint8Array(this.keptBytes);
+    let at = 0;
+    for (const piece of this.pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
   }
 }
 

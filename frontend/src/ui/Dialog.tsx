@@ -1,16 +1,46 @@
-// A modal dialog on the browser's own <dialog>: it traps the focus, Escape closes it, the focus goes back afterwards.
+// A modal dialog on the browser's own <dialog>: it traps the focus, Escape closes it, the focus goes back to where it was
+// afterwards.
 
-import { type ReactNode, useEffect, useRef } from "react";
+import { type PointerEvent, type ReactNode, useEffect, useId, useRef } from "react";
 
-export function Dialog(props: { title: string; wide?: boolean; onClose: () => void; children: ReactNode }) {
+interface DialogProps {
+  title: string;
+  wide?: boolean;
+  className?: string;
+  /** A press beside it closes it: for what holds nothing that could be lost. */
+  light?: boolean;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+export function Dialog(props: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
   useEffect(() => {
     const dialog = element.current;
+    const before = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
+    // taken off the page the browser does not give the focus back by itself
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
+  const onPointerDown = (event: PointerEvent<HTMLDialogElement>) => {
+    if (!props.light || event.target !== element.current) return;
+    const { left, right, top, bottom } = element.current.getBoundingClientRect();
+    const { clientX: x, clientY: y } = event;
+    if (x < left || x > right || y < top || y > bottom) props.onClose();
+  };
   return (
-    <dialog ref={element} className={props.wide ? "wide" : ""} aria-labelledby="dialog-title" onClose={props.onClose}>
-      <h2 id="dialog-title">{props.title}</h2>
+    <dialog
+      ref={element}
+      className={[props.wide ? "wide" : "", props.className ?? ""].join(" ").trim()}
+      aria-labelledby={titleId}
+      onClose={props.onClose}
+      onPointerDown={onPointerDown}
+    >
+      <h2 id={titleId}>{props.title}</h2>
       {props.children}
     </dialog>
   );

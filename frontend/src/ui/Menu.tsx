@@ -1,12 +1,17 @@
 // A button with a small list of actions under it. Arrow keys move, Escape closes, the focus returns to the button.
+// The list lies over everything, so that no pane cuts it off, and goes upwards where there is no room below.
 
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
+
+const GAP_PX = 4;
 
 export interface MenuItem {
   label: string;
   detail?: string;
   danger?: boolean;
   disabled?: boolean;
+  /** One of several of which one holds: it is said, and marked, which. */
+  checked?: boolean;
   onSelect: () => void;
 }
 
@@ -17,6 +22,8 @@ export function Menu(props: {
   disabled?: boolean;
   className?: string;
   alignEnd?: boolean;
+  /** Opens upwards: for a button at the bottom of its pane. */
+  above?: boolean;
 }) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -24,9 +31,12 @@ export function Menu(props: {
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
 
+  useLayoutEffect(() => {
+    if (open && list.current && button.current) place(list.current, button.current, props);
+  }, [open, props]);
   useEffect(() => {
     if (!open) return;
-    list.current?.querySelector("button")?.focus();
+    list.current?.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
     const outside = (event: PointerEvent) => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
@@ -72,14 +82,17 @@ export function Menu(props: {
           ref={list}
           role="menu"
           tabIndex={-1}
+          popover="manual"
           aria-label={props.title}
-          className={props.alignEnd ? "menu-list end" : "menu-list"}
+          className={["menu-list", props.alignEnd && "end", props.above && "above"].filter(Boolean).join(" ")}
           onKeyDown={onKeyDown}
         >
           {props.items.map((item) => (
             <button
               type="button"
-              role="menuitem"
+              {...(item.checked === undefined
+                ? { role: "menuitem" }
+                : { role: "menuitemradio", "aria-checked": item.checked })}
               key={item.label}
               className={item.danger ? "danger" : ""}
               disabled={item.disabled}
@@ -96,4 +109,22 @@ export function Menu(props: {
       )}
     </div>
   );
+}
+
+function place(list: HTMLElement, button: HTMLElement, wish: { alignEnd?: boolean; above?: boolean }): void {
+  if (!list.matches(":popover-open")) list.showPopover();
+  const { left, right, top, bottom } = button.getBoundingClientRect();
+  const { width, height } = list.getBoundingClientRect();
+  const roomBelow = bottom + GAP_PX + height <= window.innerHeight;
+  const roomAbove = top - GAP_PX - height >= 0;
+  const below = wish.above ? !roomAbove : roomBelow || !roomAbove;
+  const wanted = wish.alignEnd ? right - width : left;
+  const x = Math.max(GAP_PX, Math.min(wanted, window.innerWidth - width - GAP_PX));
+  Object.assign(list.style, {
+    position: "fixed",
+    inset: "auto",
+    margin: "0",
+    left: `${x}px`,
+    top: below ? `${bottom + GAP_PX}px` : `${top - GAP_PX - height}px`,
+  });
 }

@@ -1,103 +1,147 @@
-// The three columns of the lab page. Terminals, editor and charts are chunks of their own, loaded after the first paint
-// and only once there is a run to show.
+// The lab page: its bar, its three columns, its panes. Terminals, editor and charts are chunks of their own, loaded after the
+// first paint and only once there is a run to show.
 
-import { lazy, type ReactNode, Suspense } from "react";
-import { Panel, PanelGroup, PanelResizeHandle } from "react-resizable-panels";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo } from "react";
+import type { RunStateName } from "../api/types";
 import { isEnded } from "../live/run_reducer";
-import { useSession } from "./context";
+import { useLabSession, useSession } from "./context";
 import { Instructions } from "./instructions/Instructions";
+import { ColumnSwitch } from "./layout/ColumnSwitch";
+import { Columns, PaneBorder } from "./layout/Columns";
+import { Frame } from "./layout/Frame";
+import { useFrameKeys } from "./layout/frame_keys";
+import type { Pane } from "./layout/layout";
+import { LayoutContext, LayoutStore, useLayout } from "./layout/layout_store";
+import { SkipLinks } from "./layout/SkipLinks";
+import { useFrameCommands } from "./layout/use_frame_commands";
+import { PaletteHost } from "./palette/PaletteHost";
 import { Notices } from "./progress/Notices";
+import { RunBanner } from "./progress/RunBanner";
 import { StartPanel } from "./progress/StartPanel";
 import { TopBar } from "./progress/TopBar";
 import { Topology } from "./topology/Topology";
 
 const EditorPane = lazy(() => import("./editor/EditorPane"));
 const TerminalPane = lazy(() => import("./terminal/TerminalPane"));
-const CountersPane = lazy(() => import("./counters/CountersPane"));
+const WatchPane = lazy(() => import("./watch/WatchPane"));
 
-function Splitter({ label, vertical }: { label: string; vertical?: boolean }) {
-  return <PanelResizeHandle className={vertical ? "splitter row" : "splitter column"} aria-label={label} />;
-}
+/** Something is there to work in, or was and comes back. */
+const WITH_NODES: ReadonlySet<RunStateName> = new Set(["running", "resetting", "paused", "broken", "stopping"]);
 
-function Loading({ what, children }: { what: string; children: ReactNode }) {
-  return <Suspense fallback={<p className="pane-empty">Loading {what} …</p>}>{children}</Suspense>;
-}
+export function Workspace() {
+  const session = useLabSession();
+  const lab = useSession((s) => s.page.lab.id);
+  const state = useSession((s) => s.view?.run.state ?? null);
+  const hasFiles = useSession((s) => s.page.lab.programs.length > 0 || (s.view?.run.files.length ?? 0) > 0);
+  const there = state !== null && WITH_NODES.has(state);
+  const store = useMemo(() => new LayoutStore(lab), [lab]);
+  useFrameKeys(store);
 
-const PANES = { instructions: "Read", work: "Do", watch: "Watch" };
+  useEffect(() => {
+    const work: Pane[] = hasFiles ? ["editor", "terminals"] : ["terminals"];
+    store.has(["instructions", ...(there ? work : []), "topology", "counters"]);
+  }, [store, there, hasFiles]);
 
-/** On a narrow screen the columns lie side by side, each as wide as the screen: swiped, or chosen here. */
-function PaneSwitch() {
-  const show = (pane: string) => document.querySelector(`[data-panel-id=${pane}]`)?.scrollIntoView({ inline: "start" });
+  // what is asked of a pane that is folded or out of sight happens where it can be seen
+  useEffect(
+    () =>
+      session.signals.watch((signal) => {
+        if (signal.to !== "topology") store.reveal(signal.to);
+      }),
+    [session, store],
+  );
+
   return (
-    <nav className="pane-switch" aria-label="Columns">
-      {Object.entries(PANES).map(([pane, words]) => (
-        <button type="button" key={pane} onClick={() => show(pane)}>
-          {words}
-        </button>
-      ))}
-    </nav>
+    <LayoutContext value={store}>
+      <PaletteHost>
+        <Page state={state} there={there} hasFiles={hasFiles} />
+      </PaletteHost>
+    </LayoutContext>
   );
 }
 
-export function Workspace() {
-  const lab = useSession((s) => s.page.lab.id);
-  const state = useSession((s) => s.view?.run.state ?? null);
+function Page({ state, there, hasFiles }: { state: RunStateName | null; there: boolean; hasFiles: boolean }) {
+  const hasSwitches = useSession((s) => s.page.lab.switches.length > 0);
   const runId = useSession((s) => s.view?.run.id ?? "");
   const spoken = useSession((s) => s.view?.spoken ?? "");
-  const there = state === "running" || state === "resetting" || state === "paused" || state === "stopping";
-  const save = `netlab.${lab}`;
-
+  useFrameCommands();
   return (
     <div className="workspace">
+      <SkipLinks />
       <TopBar />
-      <PanelGroup direction="horizontal" autoSaveId={`${save}.columns`} className="columns" tagName="main">
-        <Panel id="instructions" order={1} defaultSize={27} minSize={16} tagName="section" aria-label="Instructions">
-          <Instructions />
-        </Panel>
-        <Splitter label="Width of the instructions" />
-        <Panel id="work" order={2} defaultSize={45} minSize={25} tagName="section" aria-label="Editor and terminals">
-          {there ? (
-            <PanelGroup direction="vertical" autoSaveId={`${save}.work`} key={runId}>
-              <Panel id="editor" order={1} defaultSize={56} minSize={15} tagName="section" aria-label="Editor">
-                <Loading what="the editor">
-                  <EditorPane />
-                </Loading>
-              </Panel>
-              <Splitter vertical label="Height of the editor" />
-              <Panel id="terminals" order={2} defaultSize={44} minSize={12} tagName="section" aria-label="Terminals">
-                <Loading what="the terminals">
-                  <TerminalPane />
-                </Loading>
-              </Panel>
-            </PanelGroup>
-          ) : (
-            <StartPanel />
-          )}
-        </Panel>
-        <Splitter label="Width of topology and counters" />
-        <Panel id="watch" order={3} defaultSize={28} minSize={16} tagName="section" aria-label="Topology and counters">
-          <PanelGroup direction="vertical" autoSaveId={`${save}.watch`}>
-            <Panel id="topology" order={1} defaultSize={40} minSize={15} tagName="section" aria-label="Topology">
-              <Topology />
-            </Panel>
-            <Splitter vertical label="Height of the topology" />
-            <Panel id="counters" order={2} defaultSize={60} minSize={15} tagName="section" aria-label="Counters">
-              {state && state !== "queued" && !isEnded(state) ? (
-                <Loading what="the counters">
-                  <CountersPane />
-                </Loading>
-              ) : (
-                <p className="pane-empty">Counters appear here once the lab runs.</p>
-              )}
-            </Panel>
-          </PanelGroup>
-        </Panel>
-      </PanelGroup>
-      <PaneSwitch />
+      {there && <RunBanner />}
+      <Columns>
+        {{
+          read: (
+            <Frame pane="instructions">
+              <Instructions />
+            </Frame>
+          ),
+          work: there ? <WorkPanes key={runId} hasFiles={hasFiles} /> : <StartFrame />,
+          watch: (
+            <>
+              <Frame pane="topology">
+                <Topology />
+              </Frame>
+              <PaneBorder column="watch" label="Height of the topology" folds="topology" />
+              <Frame pane="counters" name={hasSwitches ? "Switch and counters" : "Counters"}>
+                {state && state !== "queued" && !isEnded(state) ? (
+                  <Loading what="the counters">
+                    <WatchPane />
+                  </Loading>
+                ) : (
+                  <div className="pane">
+                    <div className="pane-bar">
+                      <h2>{hasSwitches ? "Switch and counters" : "Counters"}</h2>
+                    </div>
+                    <p className="pane-empty">Counters appear here once the lab runs.</p>
+                  </div>
+                )}
+              </Frame>
+            </>
+          ),
+        }}
+      </Columns>
+      <ColumnSwitch />
       <Notices />
       <div role="status" className="visually-hidden">
         {spoken}
       </div>
     </div>
   );
+}
+
+function WorkPanes({ hasFiles }: { hasFiles: boolean }) {
+  return (
+    <>
+      {hasFiles && (
+        <>
+          <Frame pane="editor">
+            <Loading what="the editor">
+              <EditorPane />
+            </Loading>
+          </Frame>
+          <PaneBorder column="work" label="Height of the editor" folds="editor" />
+        </>
+      )}
+      <Frame pane="terminals">
+        <Loading what="the terminals">
+          <TerminalPane />
+        </Loading>
+      </Frame>
+    </>
+  );
+}
+
+function StartFrame() {
+  const hidden = useLayout((s) => s.maximised !== null);
+  return (
+    <section id="pane-start" className="frame" aria-label="Start" tabIndex={-1} inert={hidden}>
+      <StartPanel />
+    </section>
+  );
+}
+
+function Loading({ what, children }: { what: string; children: ReactNode }) {
+  return <Suspense fallback={<p className="pane-empty">Loading {what} …</p>}>{children}</Suspense>;
 }

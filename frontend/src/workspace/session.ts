@@ -2,8 +2,10 @@
 // it through `useSession`; every write goes through a method here. It knows nothing of React or of the DOM's elements.
 
 import { ApiError, api } from "../api/client";
-import type { ErrorBody, LabPage, Run, XdpMode } from "../api/types";
+import type { CanRun, ErrorBody, Impairment, LabPage, Run, TraceWish, XdpMode } from "../api/types";
 import { CounterStore } from "../live/counters";
+import { MapStore } from "../live/maps";
+import { PacketStore } from "../live/packets";
 import {
   addNotice,
   applyEvent,
@@ -16,10 +18,16 @@ import {
 } from "../live/run_reducer";
 import { RunSocket } from "../live/run_socket";
 import type { ConnectionState } from "../live/socket";
+import { FrameStore } from "../live/tagged_frames";
+import { TraceStore } from "../live/trace";
+import { Commands } from "./commands";
+import { keepNotices, keptNotices } from "./progress/kept_notices";
 import { Signals } from "./signals";
 
 const RESUMED_SHOWN_MS = 4_000;
 const ALIVE_EVERY_MS = 5_000;
+/** Where the server does not say when to ask again whether the lab can run. */
+const ASK_AGAIN_S = 15;
 
 export interface SessionState {
   page: LabPage;
@@ -27,8 +35,8 @@ export interface SessionState {
   connection: ConnectionState | "resumed" | "none";
   closeCode: number;
   step: string;
-  /** Start, stop, reset or extend is on its way. */
-  busy: "" | "start" | "stop" | "reset" | "extend";
+  /** What was asked of the whole run and is not answered yet. */
+  busy: "" | "start" | "stop" | "reset" | "pause" | "resume" | "extend";
   /** The last request that was refused, shown where it was pressed. */
   refusal: ErrorBody | null;
 }
@@ -36,14 +44,21 @@ export interface SessionState {
 export class LabSession {
   state: SessionState;
   readonly counters = new CounterStore();
+  readonly frames = new FrameStore();
+  readonly maps = new MapStore();
+  readonly packets = new PacketStore();
+  readonly trace = new TraceStore();
   readonly signals = new Signals();
+  readonly commands = new Commands();
   private socket: RunSocket | null = null;
   private readonly listeners = new Set<() => void>();
   private resumedTimer = 0;
   private noticeNumber = 0;
 
   constructor(page: LabPage) {
-    const view = page.run ? fromSnapshot(page.run, null) : null;
+    const view = page.run
+      ? { ...fromSnapshot(page.run, null), notices: keptNotices(sessionStorage, page.run.id) }
+      : null;
     const steps = page.lab.steps;
     const wanted = page.run?.open_step ?? localStorage.getItem(this.stepKey(page));
     this.state = {
@@ -90,6 +105,22 @@ export class LabSession {
     return this.about("reset", (run) => api.resetRun(run.id, keepFiles));
   }
 
+  /** A lab as new, with all steps before this one done; what was written in files is kept beside them. */
+  async bringToStep(step: string): Promise<void> {
+    await this.about("reset", (run) => api.bringToStep(run.id, step));
+    if (this.state.refusal) return;
+    this.set({ step });
+    localStorage.setItem(this.stepKey(this.state.page), step);
+  }
+
+  pause(): Promise<void> {
+    return this.about("pause", (run) => api.pauseRun(run.id));
+  }
+
+  resume(): Promise<void> {
+    return this.about("resume", (run) => api.resumeRun(run.id));
+  }
+
   extend(): Promise<void> {
     return this.about("extend", (run) => api.extendRun(run.id));
   }
@@ -119,6 +150,37 @@ export class LabSession {
 
   async detach(node: string, iface: string, hook: string): Promise<void> {
     await this.small((run) => api.detachProgram(run.id, node, iface, hook));
+  }
+
+  /** The command's id: events with it tell how it went. Throws ApiError for the dialog that asks. */
+  async impair(impairment: Impairment): Promise<string | null> {
+    const run = this.run;
+    return run ? (await api.impairLink(run.id, impairment)).command : null;
+  }
+
+  /** The capture's id: that of the command that began it. */
+  async startCapture(node: string, iface: string, snapBytes: number): Promise<string | null> {
+    const accepted = await this.small((run) => api.startCapture(run.id, node, iface, snapBytes));
+    return accepted?.command ?? null;
+  }
+
+  async stopCapture(capture: string): Promise<void> {
+    await this.small((run) => api.stopCapture(run.id, capture));
+  }
+
+  /** The trace's id: that of the command that began it. */
+  async startTrace(wish: TraceWish): Promise<string | null> {
+    const accepted = await this.small((run) => api.startTrace(run.id, wish));
+    return accepted?.command ?? null;
+  }
+
+  /** Of the run's own kernel; the trace's store has them when they are told. */
+  async findFunctions(search: string): Promise<void> {
+    await this.small((run) => api.findFunctions(run.id, search));
+  }
+
+  async stopTrace(trace: string): Promise<void> {
+    await this.small((run) => api.stopTrace(run.id, trace));
   }
 
   async openTerminal(node: string): Promise<string | null> {
@@ -154,6 +216,10 @@ export class LabSession {
 
   private connect(runId: string): void {
     this.socket?.close();
+    this.frames.clear();
+    this.maps.clear();
+    this.packets.clear();
+    this.trace.clear();
     this.socket = new RunSocket(
       runId,
       {
@@ -166,6 +232,15 @@ export class LabSession {
           const view = this.state.view;
           if (view) this.set({ view: applyEvent(view, id, event) });
           this.leaveWhenEnded();
+        },
+        onLive: (event) => {
+          if (event.run !== this.run?.id) return;
+          if (event.kind === "tagged_frames") this.frames.take(event);
+          else if (event.kind === "maps") this.maps.take(event);
+          else if (event.kind === "packets") this.packets.takePackets(event);
+          else if (event.kind === "captures") this.packets.takeCaptures(event);
+          else if (event.kind === "trace") this.trace.take(event);
+          else if (event.kind === "functions_found") this.trace.takeFound(event);
         },
         onConnection: (state, code) => this.connectionChanged(state, code),
       },
@@ -203,6 +278,30 @@ export class LabSession {
     window.setInterval(() => {
       if (!document.hidden) this.socket?.checkAlive();
     }, ALIVE_EVERY_MS);
+    this.waitForPlace();
+  }
+
+  /** Before Start, and it cannot run yet: ask again now and then, whoever looks at the page need not. */
+  private waitForPlace(): void {
+    const { can_run: canRun } = this.state.page;
+    if (canRun.ok) return;
+    const seconds = canRun.retry_s ?? ASK_AGAIN_S;
+    window.setTimeout(async () => {
+      if (!document.hidden) await this.askAgain();
+      this.waitForPlace();
+    }, seconds * 1000);
+  }
+
+  private async askAgain(): Promise<void> {
+    const { workshop, lab } = this.state.page;
+    try {
+      const fresh = await api.getLabPage(workshop.id, lab.id);
+      const canRun: CanRun = fresh.can_run;
+      const page = { ...this.state.page, can_run: canRun, runtime: fresh.runtime, isolation: fresh.isolation };
+      this.set({ page });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error; // it is asked again anyway
+    }
   }
 
   // ---- requests
@@ -244,6 +343,8 @@ export class LabSession {
   }
 
   private set(change: Partial<SessionState>): void {
+    const { view } = change;
+    if (view && view.notices !== this.state.view?.notices) keepNotices(sessionStorage, view.run.id, view.notices);
     this.state = { ...this.state, ...change };
     for (const listener of this.listeners) listener();
   }

@@ -1,130 +1,211 @@
-// Live charts with a table of the last values beside each, for those who cannot see lines and for projectors.
+// The charts of a lab: those that its counters are about, one above the other on one stretch of time. One bar for all of
+// them: live or held still, how long back, linear or logarithmic; a chart's own menu saves it as a file.
 
 import "./counters.css";
-import { useEffect, useMemo, useRef, useState } from "react";
-import type { CounterSchema } from "../../api/types";
-import { onThemeChange } from "../../ui/theme";
-import { useLabSession } from "../context";
-import { shortRate } from "../topology/layout";
-import { RateChart } from "./rate_chart";
-import { packetSeries, type Series, xdpPlaces, xdpSeries } from "./series";
+import { useMemo, useRef, useState } from "react";
+import type { Lab } from "../../api/types";
+import { Menu } from "../../ui/Menu";
+import { useCommands } from "../commands";
+import { useLabSession, useSession } from "../context";
+import { portPlaces } from "../topology/cables";
+import { ChartWithTable } from "./ChartWithTable";
+import { type ChartGroup, type ChartId, chartGroups, inOrderOf } from "./chart_groups";
+import { type ChartView, Held, LIVE, type Stretch, WHOLE } from "./chart_view";
+import { csvOf, PICTURE_PX, pngOf, save } from "./export";
+import type { RateChart } from "./rate_chart";
+import { xdpPlaces } from "./series";
+import { useCounterSchema } from "./use_schema";
+
+const STRETCHES_S = [60, 30, 10];
+const SHOWN_KEY = "netlab.charts";
+const SHOWN_AT_FIRST: readonly ChartId[] = ["xdp", "packets", "losses", "tunnels"];
 
 export default function CountersPane() {
   const { counters } = useLabSession();
-  const [schema, setSchema] = useState<CounterSchema | null>(counters.schema);
+  const newest = useCounterSchema(counters);
+  const switches = useSession((s) => s.page.lab.switches);
+  const lab = useSession((s) => s.page.lab);
+  const hasPrograms = useSession((s) => s.page.lab.programs.length > 0 || (s.view?.run.attachments.length ?? 0) > 0);
   const [where, setWhere] = useState("");
-  useEffect(() => {
-    setSchema(counters.schema);
-    return counters.onSchema(() => setSchema(counters.schema));
-  }, [counters]);
+  const [view, setView] = useState<ChartView>(LIVE);
+  const [shown, setShown] = useShown(lab);
+  const schema = view.held?.schema ?? newest;
 
   const places = useMemo(() => (schema ? xdpPlaces(schema) : []), [schema]);
   const place = places.includes(where) ? where : "";
-  const xdp = useMemo(() => (schema ? xdpSeries(schema, place) : []), [schema, place]);
-  const packets = useMemo(() => (schema ? packetSeries(schema) : []), [schema]);
+  const groups = useMemo(() => {
+    const all = schema ? chartGroups(schema, portPlaces(switches), place) : [];
+    return inOrderOf(lab.charts, hasPrograms ? all : all.filter((group) => group.id !== "xdp"));
+  }, [schema, switches, place, hasPrograms, lab]);
+
+  const hold = () => setView((v) => ({ ...v, held: v.held ? null : new Held(counters) }));
+  const look = (stretch: Stretch) => setView((v) => ({ ...v, stretch, held: v.held ?? new Held(counters) }));
+  const toggleLog = () => setView((v) => ({ ...v, log: !v.log }));
+  useCommands("counters", [
+    { id: "counters.pause", title: view.held ? "Charts: go on" : "Charts: pause", group: "Counters", run: hold },
+    {
+      id: "counters.log",
+      title: view.log ? "Charts: linear scale" : "Charts: logarithmic scale",
+      group: "Counters",
+      run: toggleLog,
+    },
+    ...groups.map((group) => ({
+      id: `counters.show.${group.id}`,
+      title: `${shown.includes(group.id) ? "Hide" : "Show"} the chart "${group.title}"`,
+      group: "Counters" as const,
+      run: () => setShown(group.id),
+    })),
+  ]);
 
   if (!schema) return <p className="pane-empty">Waiting for the first counters …</p>;
   return (
     <div className="pane counters">
-      {xdp.length > 0 && (
-        <>
-          <div className="pane-bar">
-            <h2>XDP actions per second</h2>
-            <span className="spacer" />
-            <select
-              aria-label="Interface of the XDP counters"
-              title="In native mode the driver counts; in generic mode netlab counts drops, and derives what passed"
-              value={place}
-              onChange={(event) => setWhere(event.target.value)}
-            >
-              <option value="">all interfaces</option>
-              {places.map((p) => (
-                <option key={p}>{p}</option>
-              ))}
-            </select>
-          </div>
-          <ChartWithTable series={xdp} caption="XDP actions per second" />
-        </>
-      )}
-      <div className="pane-bar">
-        <h2>Packets per second</h2>
+      <div className="pane-bar chart-bar">
+        <button
+          type="button"
+          aria-pressed={view.held !== null}
+          aria-label="Pause"
+          title={view.held ? "Go on" : "Hold all charts still"}
+          onClick={hold}
+        >
+          {view.held ? "▶" : "❚❚"}
+        </button>
+        <StretchButtons view={view} onChoose={(stretch) => setView((v) => ({ ...v, stretch }))} />
+        <button type="button" aria-pressed={view.log} title="Logarithmic scale" onClick={toggleLog}>
+          log
+        </button>
         <span className="spacer" />
-        <span className="muted small">— received ┄ sent</span>
+        <Menu
+          label="Charts ▾"
+          title="Which charts are shown"
+          alignEnd
+          items={groups.map((group) => ({
+            label: `${shown.includes(group.id) ? "✓" : "  "} ${group.title}`,
+            detail: group.unit,
+            onSelect: () => setShown(group.id),
+          }))}
+        />
       </div>
-      <ChartWithTable series={packets} caption="Packets per second by interface" />
+      <div className="charts">
+        {groups
+          .filter((group) => shown.includes(group.id))
+          .map((group) => (
+            <Chart key={group.id} group={group} view={view} onStretch={look}>
+              {group.id === "xdp" && places.length > 1 && (
+                <select
+                  aria-label="Interface of the XDP counters"
+                  title="In native mode the driver counts; in generic mode netlab counts drops, and derives what passed"
+                  value={place}
+                  onChange={(event) => setWhere(event.target.value)}
+                >
+                  <option value="">all interfaces</option>
+                  {places.map((p) => (
+                    <option key={p}>{p}</option>
+                  ))}
+                </select>
+              )}
+            </Chart>
+          ))}
+      </div>
     </div>
   );
 }
 
-const TABLE_REFRESH_MS = 250;
+/** Which charts are shown, remembered for each lab. */
+function useShown(lab: Lab): [readonly ChartId[], (toggled: ChartId) => void] {
+  const key = `${SHOWN_KEY}.${lab.id}`;
+  const [shown, setShown] = useState<readonly ChartId[]>(() => {
+    const kept = localStorage.getItem(key);
+    const atFirst = lab.charts.length > 0 ? (lab.charts as ChartId[]) : SHOWN_AT_FIRST;
+    return kept === null ? atFirst : (kept.split(",") as ChartId[]);
+  });
+  const toggle = (id: ChartId) => {
+    const now = shown.includes(id) ? shown.filter((one) => one !== id) : [...shown, id];
+    localStorage.setItem(key, now.join(","));
+    setShown(now);
+  };
+  return [shown, toggle];
+}
 
-function ChartWithTable({ series, caption }: { series: Series[]; caption: string }) {
-  const { counters } = useLabSession();
-  const chart = useRef<HTMLDivElement>(null);
-  const cells = useRef<(HTMLTableCellElement | null)[]>([]);
-  const [theme, setTheme] = useState(0);
-  useEffect(() => onThemeChange(() => setTheme((n) => n + 1)), []);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a canvas must be made anew for other colours
-  useEffect(() => {
-    if (!chart.current) return;
-    let writtenAt = 0;
-    const write = (latest: readonly number[]) => {
-      const now = performance.now();
-      if (now - writtenAt < TABLE_REFRESH_MS) return;
-      writtenAt = now;
-      latest.forEach((value, index) => {
-        const cell = cells.current[index];
-        const text = shortRate(value);
-        if (cell && cell.textContent !== text) cell.textContent = text;
-      });
-    };
-    const made = new RateChart(chart.current, counters, series, write);
-    return () => made.dispose();
-  }, [counters, series, theme]);
-
+function StretchButtons({ view, onChoose }: { view: ChartView; onChoose: (stretch: Stretch) => void }) {
+  const [from, to] = view.stretch;
+  const dragged = to !== 0 || !STRETCHES_S.includes(from);
   return (
-    <div className="chart-row">
-      <div className="chart" ref={chart} aria-hidden="true" />
-      <section
-        className="chart-table"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable with the keyboard
-        tabIndex={0}
-        aria-label={caption}
-      >
-        <table>
-          <caption className="visually-hidden">{caption}</caption>
-          <thead className="visually-hidden">
-            <tr>
-              <th scope="col">Counter</th>
-              <th scope="col">per second</th>
-            </tr>
-          </thead>
-          <tbody>
-            {series.map((s, index) => (
-              <tr key={s.key}>
-                <th scope="row" title={s.name}>
-                  <span className={`swatch ${s.colour} ${s.dashed ? "dashed" : ""}`} />
-                  {s.label}
-                  {s.derived && (
-                    <span className="muted" title="Computed from the others, not counted">
-                      {" "}
-                      ≈
-                    </span>
-                  )}
-                </th>
-                <td
-                  ref={(cell) => {
-                    cells.current[index] = cell;
-                  }}
-                >
-                  –
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
-    </div>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset would need a legend in the bar
+    <span className="button-row" role="group" aria-label="How long back">
+      {STRETCHES_S.map((seconds) => (
+        <button
+          type="button"
+          key={seconds}
+          aria-pressed={!dragged && from === seconds}
+          title={`The last ${seconds} seconds. Drag over a chart to look closer`}
+          onClick={() => onChoose([seconds, 0])}
+        >
+          {seconds} s
+        </button>
+      ))}
+      {dragged && (
+        <button type="button" title="Show the whole minute again" onClick={() => onChoose(WHOLE)}>
+          {(from - to).toFixed(1)} s ✕
+        </button>
+      )}
+    </span>
   );
+}
+
+interface ChartBoxProps {
+  group: ChartGroup;
+  view: ChartView;
+  onStretch: (stretch: Stretch) => void;
+  children: React.ReactNode;
+}
+
+function Chart({ group, view, onStretch, children }: ChartBoxProps) {
+  const { counters } = useLabSession();
+  const lab = useSession((s) => s.page.lab.id);
+  const drawing = useRef<RateChart | null>(null);
+  const source = () => view.held ?? counters;
+  const name = `${lab}-${group.id}`;
+  const png = async () => {
+    const picture = await drawing.current?.picture(PICTURE_PX.width, PICTURE_PX.height);
+    const image = picture && (await pngOf(group, picture, source()));
+    if (image) save(`${name}.png`, image);
+  };
+  return (
+    <section className="chart-box" aria-label={group.title}>
+      <div className="chart-head">
+        <h2>{group.title}</h2>
+        <span className="muted small">{group.unit}</span>
+        <span className="spacer" />
+        {children}
+        <Menu
+          label="⤓"
+          title={`Save the chart "${group.title}"`}
+          className="icon quiet"
+          alignEnd
+          items={[
+            {
+              label: "Values",
+              detail: "CSV",
+              onSelect: () => save(`${name}.csv`, csvBlob(csvOf(group, source(), view))),
+            },
+            { label: "Picture", detail: "PNG", onSelect: () => void png() },
+          ]}
+        />
+      </div>
+      <ChartWithTable
+        series={group.series}
+        caption={`${group.title}, ${group.unit}`}
+        measure={group.measure}
+        unit={group.unit}
+        view={view}
+        onStretch={onStretch}
+        drawing={drawing}
+      />
+    </section>
+  );
+}
+
+function csvBlob(text: string): Blob {
+  return new Blob([text], { type: "text/csv" });
 }

@@ -49,20 +49,20 @@ export function xdpPlaces(schema: CounterSchema): string[] {
   return [...new Set(schema.counters.filter((c) => XDP_KINDS.includes(c.kind)).map((c) => `${c.node}:${c.object}`))];
 }
 
-/** Two lines per interface in one colour: received, and sent dashed. */
-export function packetSeries(schema: CounterSchema): Series[] {
+/** Two lines per interface in one colour: received, and sent dashed. `coloured` are those that have one elsewhere, too. */
+export function packetSeries(schema: CounterSchema, coloured: ReadonlyMap<string, string> = new Map()): Series[] {
   const places: string[] = [];
   const found: Series[] = [];
   schema.counters.forEach((counter, index) => {
     if (counter.kind !== "interface" || (counter.name !== "rx_packets" && counter.name !== "tx_packets")) return;
     const place = `${counter.node}:${counter.object}`;
-    if (!places.includes(place)) places.push(place);
+    if (!places.includes(place) && !coloured.has(place)) places.push(place);
     const direction = counter.name.slice(0, 2);
     found.push({
       key: `${place} ${direction}`,
       label: `${place} ${direction}`,
       name: counter.name,
-      colour: seriesToken(places.indexOf(place)),
+      colour: coloured.get(place) ?? seriesToken(coloured.size + places.indexOf(place)),
       dashed: direction === "tx",
       counters: [index],
       derived: counter.derived,

@@ -16,8 +16,8 @@ export function ConflictDialog({ desk, path }: { desk: EditorDesk; path: string 
   useEffect(() => {
     if (!element.current || !both || closed) return;
     const view = new MergeView({
-      a: { doc: both.theirs, extensions: comparison("The other version") },
-      b: { doc: both.mine, extensions: comparison("Your version") },
+      a: { doc: both.theirs, extensions: comparison("The other version", path) },
+      b: { doc: both.mine, extensions: comparison("Your version", path) },
       parent: element.current,
       collapseUnchanged: {},
     });

@@ -2,19 +2,20 @@
 
 import { useEffect, useState } from "react";
 import type { Diagnostic, ProgramResult, VerifierLine } from "../../api/types";
+import { useCommands } from "../commands";
 import type { EditorDesk } from "./desk";
 
 interface ResultPanelProps {
   result: ProgramResult | null;
+  /** The program's own file, to which the log belongs. */
+  path: string;
   desk: EditorDesk;
-  tabIndents: boolean;
-  onTabIndents: (on: boolean) => void;
 }
 
 type Tab = "problems" | "log";
 const SEVERITY_SIGNS: Record<Diagnostic["severity"], string> = { error: "✗", warning: "!", note: "i" };
 
-export function ResultPanel({ result, desk, tabIndents, onTabIndents }: ResultPanelProps) {
+export function ResultPanel({ result, path, desk }: ResultPanelProps) {
   const [tab, setTab] = useState<Tab | null>(null);
   const problems = result?.diagnostics ?? [];
   const log = result?.log ?? [];
@@ -24,11 +25,27 @@ export function ResultPanel({ result, desk, tabIndents, onTabIndents }: ResultPa
     setTab(problems.length > 0 ? "problems" : null);
   }, [result]);
 
+  useCommands("editor-result", [
+    {
+      id: "editor.problems",
+      title: "Show or hide the problems",
+      group: "Editor",
+      ...(problems.length > 0 ? {} : { off: "there are none" }),
+      run: () => toggle("problems"),
+    },
+    {
+      id: "editor.log",
+      title: "Show or hide the verifier's log",
+      group: "Editor",
+      ...(log.length > 0 ? {} : { off: "the verifier has said nothing" }),
+      run: () => toggle("log"),
+    },
+  ]);
   const toggle = (wanted: Tab) => setTab(tab === wanted ? null : wanted);
   return (
     <div className="result">
       {tab === "problems" && <Problems problems={problems} desk={desk} />}
-      {tab === "log" && <VerifierLog log={log} path={sourceOf(result)} desk={desk} />}
+      {tab === "log" && <VerifierLog log={log} path={path} desk={desk} />}
       <div className="result-bar">
         {result ? <Summary result={result} /> : <span className="summary muted">Not built yet</span>}
         {problems.length > 0 && (
@@ -41,17 +58,9 @@ export function ResultPanel({ result, desk, tabIndents, onTabIndents }: ResultPa
             Verifier log
           </button>
         )}
-        <label className="small tab-choice" title="Off: Tab leaves the editor. On: Escape, then Tab leaves it.">
-          <input type="checkbox" checked={tabIndents} onChange={(event) => onTabIndents(event.target.checked)} />
-          Tab indents
-        </label>
       </div>
     </div>
   );
-}
-
-function sourceOf(result: ProgramResult | null): string {
-  return result?.diagnostics[0]?.path ?? "";
 }
 
 function Summary({ result }: { result: ProgramResult }) {
@@ -98,10 +107,12 @@ function Problems({ problems, desk }: { problems: readonly Diagnostic[]; desk: E
 }
 
 function VerifierLog({ log, path, desk }: { log: readonly VerifierLine[]; path: string; desk: EditorDesk }) {
-  const file = path || desk.state.path;
   const telling = log.findLastIndex((piece) => piece.line > 0); // where the verifier stopped
   return (
     <section className="result-list log" aria-label="Verifier log">
+      <p className="muted small log-help">
+        What the registers held: point at a line with a dotted number, or press <kbd>F9</kbd> on it.
+      </p>
       {log.map((piece, index) => {
         const lines = piece.text.split("\n").length;
         return (
@@ -109,7 +120,7 @@ function VerifierLog({ log, path, desk }: { log: readonly VerifierLine[]; path: 
           <details key={index} open={index === telling}>
             <summary>
               <span className="mono where">{piece.line > 0 ? `line ${piece.line}` : "log"}</span>
-              <code>{piece.line > 0 ? desk.lineText(file, piece.line) : ""}</code>
+              <code>{piece.line > 0 ? desk.lineText(path, piece.line) : ""}</code>
               <span className="muted small">
                 {lines} {lines === 1 ? "line" : "lines"}
               </span>

@@ -1,11 +1,10 @@
 // CodeMirror as this page uses it: C in kernel style, colours from the design tokens, diagnostics from the server.
 
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { cpp } from "@codemirror/lang-cpp";
-import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { lintGutter, lintKeymap, type Diagnostic as Mark, setDiagnostics } from "@codemirror/lint";
+import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import { lintGutter, lintKeymap, type Diagnostic as Mark, previousDiagnostic, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { Compartment, EditorState, type Extension, type Text } from "@codemirror/state";
+import { Compartment, EditorState, type Extension, type Text, type TransactionSpec } from "@codemirror/state";
 import {
   drawSelection,
   EditorView,
@@ -18,6 +17,9 @@ import {
 import { tags } from "@lezer/highlight";
 import type { Diagnostic } from "../../api/types";
 import { cspNonce } from "../../ui/theme";
+import { DIFFERENCE_LOOK, differences } from "./differences";
+import { languageOf } from "./languages";
+import { registerHover } from "./register_hover";
 
 const colours = HighlightStyle.define([
   { tag: [tags.keyword, tags.modifier, tags.controlKeyword], color: "var(--code-keyword)" },
@@ -33,7 +35,7 @@ const colours = HighlightStyle.define([
 ]);
 
 const look = EditorView.theme({
-  "&": { height: "100%", color: "var(--text)", backgroundColor: "var(--surface)", fontSize: "13px" },
+  "&": { height: "100%", color: "var(--text)", backgroundColor: "var(--surface)", fontSize: "var(--code-size)" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
   ".cm-content": { caretColor: "var(--accent)" },
   ".cm-cursor": { borderLeftColor: "var(--accent)", borderLeftWidth: "2px" },
@@ -44,47 +46,80 @@ const look = EditorView.theme({
   },
   ".cm-panels": { backgroundColor: "var(--surface-2)", color: "var(--text)" },
   ".cm-tooltip": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--border-strong)" },
+  ".cm-registers": { padding: "6px 10px 8px", maxWidth: "min(680px, 80vw)", fontFamily: "var(--font)" },
+  ".cm-registers p": { margin: "0 0 4px", color: "var(--text-2)", fontSize: "var(--size-small)" },
+  ".cm-registers th": { paddingRight: "10px", fontFamily: "var(--mono)", fontWeight: "400", textAlign: "left" },
+  ".cm-registers td, .cm-registers th": { verticalAlign: "top", lineHeight: "1.5" },
+  ".cm-registers .changed th, .cm-registers .changed td:not(.raw)": { fontWeight: "700" },
+  ".cm-registers .raw": {
+    paddingLeft: "14px",
+    color: "var(--text-2)",
+    fontFamily: "var(--mono)",
+    fontSize: "var(--size-tiny)",
+    overflowWrap: "anywhere",
+  },
   ".cm-diagnostic": { fontFamily: "var(--font)", maxWidth: "560px", whiteSpace: "pre-wrap" },
   "&.cm-focused": { outline: "none" },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--code-selection)" },
 });
 
 /** Read-only, for comparing two versions. */
-export function comparison(label: string): Extension {
+export function comparison(label: string, path: string): Extension {
   const nonce = cspNonce();
   return [
     nonce ? EditorView.cspNonce.of(nonce) : [],
     lineNumbers(),
-    cpp(),
+    languageOf(path),
     syntaxHighlighting(colours),
     look,
+    DIFFERENCE_LOOK,
     EditorView.theme({
       ".cm-collapsedLines": { backgroundColor: "var(--surface-2)", backgroundImage: "none", color: "var(--text-2)" },
       ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "'⋯'" }, // its own sign is in few fonts
     }),
     EditorState.readOnly.of(true),
-    EditorState.tabSize.of(8),
     EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
   ];
 }
 
 export interface EditorKeys {
   onBuild: () => void;
+  onFormat: () => void;
 }
 
-/** Tab indents only when the person switched that on; otherwise it leaves the editor, as everywhere on the page. */
-const tabKey = new Compartment();
+/** What a person has chosen for all files. */
+export interface EditorHabits {
+  /** Otherwise Tab leaves the editor, as everywhere on the page. */
+  tabIndents: boolean;
+  /** Vim's keys, when they are wanted and have been loaded. */
+  vim: Extension | null;
+}
 
-export function newState(text: string, tabIndents: boolean, keys: EditorKeys, onChange: () => void): EditorState {
+const tabKey = new Compartment();
+const vimKeys = new Compartment();
+const language = new Compartment();
+
+export function newState(
+  path: string,
+  text: string,
+  habits: EditorHabits,
+  keys: EditorKeys,
+  onChange: () => void,
+): EditorState {
   const nonce = cspNonce();
-  const build = () => {
-    keys.onBuild();
+  const run = (action: () => void) => () => {
+    action();
     return true;
   };
   return EditorState.create({
     doc: text,
     extensions: [
       nonce ? EditorView.cspNonce.of(nonce) : [],
+      keymap.of([
+        { key: "Mod-Enter", run: run(keys.onBuild), preventDefault: true },
+        { key: "Shift-Alt-f", run: run(keys.onFormat), preventDefault: true },
+      ]),
+      vimKeys.of(habits.vim ?? []), // before all other keys, which it takes over
       lineNumbers(),
       highlightSpecialChars(),
       history(),
@@ -95,15 +130,15 @@ export function newState(text: string, tabIndents: boolean, keys: EditorKeys, on
       highlightActiveLineGutter(),
       highlightSelectionMatches(),
       lintGutter(),
-      cpp(),
+      registerHover(),
+      differences(),
+      language.of(languageOf(path)),
       syntaxHighlighting(colours),
       look,
-      indentUnit.of("\t"),
-      EditorState.tabSize.of(8),
       EditorView.contentAttributes.of({ "aria-label": "Source code", spellcheck: "false", tabindex: "0" }),
-      tabKey.of(tabBinding(tabIndents)),
+      tabKey.of(tabBinding(habits.tabIndents)),
       keymap.of([
-        { key: "Mod-Enter", run: build, preventDefault: true },
+        { key: "Shift-F8", run: previousDiagnostic },
         ...searchKeymap,
         ...lintKeymap,
         ...historyKeymap,
@@ -120,8 +155,15 @@ function tabBinding(on: boolean): Extension {
   return on ? keymap.of([indentWithTab]) : [];
 }
 
-export function setTabIndents(view: EditorView, on: boolean): void {
-  view.dispatch({ effects: tabKey.reconfigure(tabBinding(on)) });
+/** For a state that was made when the habits were others. */
+export function withHabits(habits: EditorHabits): TransactionSpec {
+  return {
+    effects: [tabKey.reconfigure(tabBinding(habits.tabIndents)), vimKeys.reconfigure(habits.vim ?? [])],
+  };
+}
+
+export function withLanguage(extension: Extension): TransactionSpec {
+  return { effects: language.reconfigure(extension) };
 }
 
 /** Replaces the text as one change, keeping what is the same at both ends, so that the cursor stays where it was. */

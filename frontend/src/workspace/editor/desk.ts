@@ -6,8 +6,21 @@ import { EditorView } from "@codemirror/view";
 import { ApiError, api } from "../../api/client";
 import type { Diagnostic, FileInfo } from "../../api/types";
 import type { LabSession } from "../session";
-import { goToLine, newState, putText, replaceText, setTabIndents, showDiagnostics } from "./codemirror";
+import {
+  type EditorHabits,
+  goToLine,
+  newState,
+  putText,
+  replaceText,
+  showDiagnostics,
+  withHabits,
+  withLanguage,
+} from "./codemirror";
+import { comparedWith, differenceCount, goToDifference } from "./differences";
 import { FileSaver, type SaveState } from "./file_saver";
+import { moreLanguage } from "./languages";
+import { showRegisters, tellRegisters } from "./register_hover";
+import type { LineState } from "./registers";
 
 export interface DeskState {
   path: string;
@@ -16,30 +29,63 @@ export interface DeskState {
   /** Files in conflict. */
   conflicts: string[];
   loading: boolean;
+  /** With what the shown file is compared, in words; '' for nothing. */
+  compared: string;
+  differences: number;
+  formatting: boolean;
 }
 
 interface OpenFile {
   saver: FileSaver;
   state: EditorState;
+  compared: string;
+  told: ReadonlyMap<number, LineState>;
 }
 
+const NOTHING_KNOWN: ReadonlyMap<number, LineState> = new Map();
+
+export interface DeskKeys {
+  onBuild: () => void;
+}
+
+/** Another text of a file, to compare it with: "the starter". */
+export interface Original {
+  words: string;
+  text: string;
+}
+
+export const EMPTY_DESK: DeskState = {
+  path: "",
+  save: "saved",
+  refusal: "",
+  conflicts: [],
+  loading: true,
+  compared: "",
+  differences: 0,
+  formatting: false,
+};
+
 export class EditorDesk {
-  state: DeskState = { path: "", save: "saved", refusal: "", conflicts: [], loading: false };
+  state: DeskState = { ...EMPTY_DESK, loading: false };
   private readonly files = new Map<string, OpenFile>();
   private readonly view: EditorView;
   private readonly session: LabSession;
   private readonly run: string;
-  private readonly onBuild: () => void;
+  private readonly keys: DeskKeys;
   private readonly listeners = new Set<() => void>();
-  private tabIndents: boolean;
+  private habits: EditorHabits;
+  private registers: { path: string; lines: ReadonlyMap<number, LineState> } = {
+    path: "",
+    lines: NOTHING_KNOWN,
+  };
   private diagnostics: readonly Diagnostic[] = [];
   private wanted = "";
 
-  constructor(element: HTMLElement, session: LabSession, run: string, tabIndents: boolean, onBuild: () => void) {
+  constructor(element: HTMLElement, session: LabSession, run: string, habits: EditorHabits, keys: DeskKeys) {
     this.session = session;
     this.run = run;
-    this.tabIndents = tabIndents;
-    this.onBuild = onBuild;
+    this.habits = habits;
+    this.keys = keys;
     this.view = new EditorView({ parent: element, state: this.freshState("", "") });
     window.addEventListener("pagehide", this.saveAtOnce);
     window.addEventListener("online", this.saveAtOnce);
@@ -80,9 +126,64 @@ export class EditorDesk {
     if (this.state.path) showDiagnostics(this.view, this.mine());
   }
 
-  setTabIndents(on: boolean): void {
-    this.tabIndents = on;
-    setTabIndents(this.view, on);
+  /** What the verifier's last log said of registers, by line of that file as it was built. */
+  setRegisters(path: string, lines: ReadonlyMap<number, LineState>): void {
+    this.registers = { path, lines };
+    if (this.state.path) this.showRegistersOf(this.state.path);
+  }
+
+  /** At the cursor's line; a notice when there is nothing to show. */
+  showRegisters(): void {
+    this.view.focus();
+    if (showRegisters(this.view)) return;
+    this.session.tell("The verifier has said nothing of this line.", "Lines that it told of have a dotted number.");
+  }
+
+  setHabits(habits: EditorHabits): void {
+    this.habits = habits;
+    this.view.dispatch(withHabits(habits));
+  }
+
+  command(run: (view: EditorView) => boolean): void {
+    this.view.focus();
+    run(this.view);
+  }
+
+  /** Beside the shown file's text, in the editor; null ends it. */
+  compare(original: Original | null, take: string): void {
+    const file = this.files.get(this.state.path);
+    if (!file) return;
+    file.compared = original?.words ?? "";
+    this.view.dispatch(comparedWith(original?.text ?? null, take));
+    this.changed();
+    if (original) goToDifference(this.view, true);
+  }
+
+  goToDifference(on: boolean): void {
+    goToDifference(this.view, on);
+  }
+
+  /** As if it had been typed: it can be undone, and is saved. */
+  setText(text: string): void {
+    replaceText(this.view, text);
+    this.view.focus();
+  }
+
+  async format(): Promise<void> {
+    const { path } = this.state;
+    const text = this.view.state.doc.toString();
+    if (!path || this.state.formatting) return;
+    this.set({ formatting: true });
+    try {
+      const { content } = await api.formatFile(this.run, path, text);
+      if (this.state.path !== path || this.view.state.doc.toString() !== text) {
+        this.session.tell(`${path} was not formatted: it was changed meanwhile.`, "Format it again.");
+      } else this.setText(content);
+    } catch (error) {
+      this.tellFailure(error);
+    } finally {
+      this.set({ formatting: false });
+    }
   }
 
   /** True when the server has everything that is on the screen. */
@@ -140,8 +241,9 @@ export class EditorDesk {
         drafts: localStorage,
         draftKey: `netlab.draft.${workshop.id}.${lab.id}.${path}`,
       });
-      this.files.set(path, { saver, state: this.freshState(path, file.content) });
+      this.files.set(path, { saver, state: this.freshState(path, file.content), compared: "", told: NOTHING_KNOWN });
       saver.restoreDraft();
+      void this.addLanguage(path);
       return true;
     } catch (error) {
       this.tellFailure(error);
@@ -151,11 +253,21 @@ export class EditorDesk {
     }
   }
 
+  private async addLanguage(path: string): Promise<void> {
+    const extension = await moreLanguage(path);
+    const file = this.files.get(path);
+    if (!extension || !file) return;
+    if (this.state.path === path) this.view.dispatch(withLanguage(extension));
+    else file.state = file.state.update(withLanguage(extension)).state;
+  }
+
   private freshState(path: string, text: string): EditorState {
-    return newState(text, this.tabIndents, { onBuild: this.onBuild }, () => {
+    const keys = { onBuild: this.keys.onBuild, onFormat: () => void this.format() };
+    return newState(path, text, this.habits, keys, () => {
       const file = this.files.get(path);
       const shown = this.view.state.doc.toString();
       if (file && this.state.path === path && shown !== file.saver.text) file.saver.edited(shown);
+      if (file?.compared) this.changed();
     });
   }
 
@@ -165,10 +277,20 @@ export class EditorDesk {
     const file = this.files.get(path);
     if (!file) return;
     this.view.setState(file.state);
-    setTabIndents(this.view, this.tabIndents);
+    this.view.dispatch(withHabits(this.habits));
     this.set({ path });
     this.changed();
     showDiagnostics(this.view, this.mine());
+    this.showRegistersOf(path);
+  }
+
+  /** Once for each log: lines that were typed in since have been taken out of what is shown. */
+  private showRegistersOf(path: string): void {
+    const file = this.files.get(path);
+    const lines = this.registers.path === path ? this.registers.lines : NOTHING_KNOWN;
+    if (!file || file.told === lines) return;
+    file.told = lines;
+    tellRegisters(this.view, lines);
   }
 
   private replace(path: string, text: string): void {
@@ -184,9 +306,16 @@ export class EditorDesk {
   }
 
   private changed(): void {
-    const saver = this.files.get(this.state.path)?.saver;
+    const file = this.files.get(this.state.path);
+    const saver = file?.saver;
     const conflicts = [...this.files].filter(([, file]) => file.saver.conflict).map(([path]) => path);
-    this.set({ save: saver?.state ?? "saved", refusal: saver?.refusal ?? "", conflicts });
+    this.set({
+      save: saver?.state ?? "saved",
+      refusal: saver?.refusal ?? "",
+      conflicts,
+      compared: file?.compared ?? "",
+      differences: file?.compared ? differenceCount(this.view.state) : 0,
+    });
   }
 
   private set(change: Partial<DeskState>): void {

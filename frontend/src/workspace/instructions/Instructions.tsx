@@ -1,11 +1,13 @@
 // The left column: the lab's steps with progress, the open step's text, its checks, and the way on.
 
 import "./instructions.css";
-import { useEffect, useRef } from "react";
+import { type CSSProperties, useEffect, useRef } from "react";
 import type { Check, CheckState, Step } from "../../api/types";
 import { isEnded } from "../../live/run_reducer";
 import { useLabSession, useSession } from "../context";
 import { Checks } from "./Checks";
+import { Solution } from "./Solution";
+import { StepMenu } from "./StepMenu";
 import { StepText } from "./StepText";
 
 const NOTHING: Record<string, Record<string, CheckState>> = {};
@@ -47,7 +49,7 @@ export function Instructions() {
   return (
     <div className="pane">
       <nav className="steps" aria-label={`Steps: ${done} of ${steps.length} done`}>
-        <ol>
+        <ol style={{ "--steps": steps.length } as CSSProperties}>
           {steps.map((s, index) => (
             <StepDot
               key={s.id}
@@ -59,7 +61,7 @@ export function Instructions() {
             />
           ))}
         </ol>
-        <span className="muted small" aria-hidden="true">
+        <span className="muted small count" aria-hidden="true">
           {done}/{steps.length}
         </span>
       </nav>
@@ -75,21 +77,20 @@ export function Instructions() {
         </h2>
         <StepText step={step} />
         <Checks step={step} states={states[step.id]} live={live} />
+        <Solution />
       </section>
       <div className="step-buttons">
         <button type="button" disabled={at === 0} onClick={() => toStep(at - 1)}>
-          ← Previous
+          ← <span className="direction">Previous</span>
         </button>
-        <span className="muted small">
-          Step {at + 1} of {steps.length}
-        </span>
+        <StepMenu steps={steps} at={at} />
         <button
           type="button"
           className={at < steps.length - 1 && progressOf(step.checks, states[step.id]) === "done" ? "primary" : ""}
           disabled={at === steps.length - 1}
           onClick={() => toStep(at + 1)}
         >
-          Next →
+          <span className="direction">Next</span> →
         </button>
       </div>
     </div>

@@ -9,7 +9,7 @@ import { useLabSession, useSession } from "../context";
 const SHOWN_MS = 8_000;
 const NONE: Notice[] = [];
 /** In the others the start panel is there and shows a refusal itself. */
-const SHOWS_WORK: ReadonlySet<RunStateName> = new Set(["running", "resetting", "paused", "stopping"]);
+const SHOWS_WORK: ReadonlySet<RunStateName> = new Set(["running", "resetting", "paused", "broken", "stopping"]);
 
 export function Notices() {
   const notices = useSession((s) => s.view?.notices ?? NONE);
@@ -17,7 +17,7 @@ export function Notices() {
   const ended = useSession((s) => s.view !== null && isEnded(s.view.run.state));
   const session = useLabSession();
   return (
-    <div className="notices">
+    <section className="notices" aria-label="Messages">
       {notices.map((notice) => (
         <NoticeCard key={notice.id} notice={notice} stays={ended} onClose={() => session.dismiss(notice.id)} />
       ))}
@@ -28,18 +28,14 @@ export function Notices() {
           onClose={() => session.dismissRefusal()}
         />
       )}
-    </div>
+    </section>
   );
 }
 
 function NoticeCard({ notice, stays, onClose }: { notice: Notice; stays: boolean; onClose: () => void }) {
   const waits = stays || notice.tone === "bad";
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new function to close with is no new message
-  useEffect(() => {
-    if (waits) return;
-    const timer = window.setTimeout(onClose, SHOWN_MS);
-    return () => window.clearTimeout(timer);
-  }, [notice, waits]);
+  useEffect(() => (waits ? undefined : whenSeenFor(SHOWN_MS, onClose)), [notice, waits]);
   return (
     <div className={`notice ${notice.tone}`}>
       <div>
@@ -51,4 +47,19 @@ function NoticeCard({ notice, stays, onClose }: { notice: Notice; stays: boolean
       </button>
     </div>
   );
+}
+
+/** Calls once the page has been looked at for so long; what comes while it is in the background waits. Gives back the way out. */
+function whenSeenFor(ms: number, then: () => void): () => void {
+  let timer = 0;
+  const look = () => {
+    window.clearTimeout(timer);
+    if (!document.hidden) timer = window.setTimeout(then, ms);
+  };
+  look();
+  document.addEventListener("visibilitychange", look);
+  return () => {
+    window.clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+  };
 }

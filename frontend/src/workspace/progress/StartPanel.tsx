@@ -4,12 +4,7 @@
 import type { ErrorBody, HostStep, Run } from "../../api/types";
 import { isEnded } from "../../live/run_reducer";
 import { useLabSession, useSession } from "../context";
-
-const ISOLATION_WORDS: Record<string, string> = {
-  private: "private kernel",
-  trusted: "shared kernel, trusted",
-  strangers: "shared kernel, strangers",
-};
+import { kernelSentence } from "./kernel_words";
 
 export function StartPanel() {
   const run = useSession((s) => s.view?.run ?? null);
@@ -29,7 +24,7 @@ export function StartPanel() {
 
 function Ready({ run }: { run: Run | null }) {
   const session = useLabSession();
-  const { lab, can_run: canRun, isolation } = useSession((s) => s.page);
+  const { lab, can_run: canRun, isolation, runtime } = useSession((s) => s.page);
   const busy = useSession((s) => s.busy);
   const failed = run?.state === "failed";
   return (
@@ -39,7 +34,11 @@ function Ready({ run }: { run: Run | null }) {
         <Failure title="" error={run.error} step={run.host_steps.find((s) => s.state === "failed")} />
       )}
       {!run && <p className="muted">{lab.summary}</p>}
-      {run?.state === "stopped" && <p className="muted">Your files are kept. Start it again whenever you like.</p>}
+      {run?.state === "stopped" && (
+        <p className="muted">
+          {run.ended_why && `${sentence(run.ended_why)} `}Your files are kept. Start it again whenever you like.
+        </p>
+      )}
       {canRun.ok ? (
         <p>
           <button type="button" className="primary large" disabled={busy !== ""} onClick={() => session.start()}>
@@ -47,19 +46,30 @@ function Ready({ run }: { run: Run | null }) {
           </button>
         </p>
       ) : (
-        <div className="box warn">
-          <strong>This lab cannot run here: {canRun.why}</strong>
+        <div className={canRun.waits ? "box" : "box warn"} role="status">
+          <strong>
+            {canRun.waits ? "VM labs" : "This lab cannot run here"}: {canRun.why}
+          </strong>
           <p>{canRun.fix}</p>
         </div>
       )}
+      {canRun.ok && !run && canRun.note && <p className="muted">{canRun.note}</p>}
       {!run && (
         <p className="muted small">
-          {lab.nodes.length} {lab.nodes.length === 1 ? "node" : "nodes"} · about {lab.minutes} min · {lab.level} ·{" "}
-          {ISOLATION_WORDS[isolation] ?? isolation}
+          {lab.nodes.length} {lab.nodes.length === 1 ? "node" : "nodes"} · about {lab.minutes} min · {lab.level}
+        </p>
+      )}
+      {!run && canRun.ok && (
+        <p className="muted small">
+          {kernelSentence(runtime, isolation, canRun.kernel)} {canRun.why_here}
         </p>
       )}
     </>
   );
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function Queue({ position }: { position: number | null }) {

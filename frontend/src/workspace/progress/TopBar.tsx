@@ -2,13 +2,13 @@
 
 import "./progress.css";
 import { useEffect, useState } from "react";
-import { api } from "../../api/client";
-import type { RunStateName } from "../../api/types";
+import type { Run, RunStateName } from "../../api/types";
 import { isEnded } from "../../live/run_reducer";
-import { ConfirmDialog } from "../../ui/Dialog";
-import { Menu, type MenuItem } from "../../ui/Menu";
 import { useLabSession, useSession } from "../context";
 import type { SessionState } from "../session";
+import { LayoutPresets, PaletteButton, ThemeMenu } from "./BarButtons";
+import { KernelChip } from "./KernelChip";
+import { RunButtons } from "./RunButtons";
 import { timeLeft } from "./time_left";
 
 const STATE_WORDS: Record<RunStateName, string> = {
@@ -17,11 +17,24 @@ const STATE_WORDS: Record<RunStateName, string> = {
   running: "Running",
   resetting: "Resetting",
   paused: "Paused",
+  broken: "Broken",
   stopping: "Stopping",
   stopped: "Stopped",
   failed: "Failed",
 };
-const STATE_DOTS: Partial<Record<RunStateName, string>> = { running: "good", failed: "bad", stopped: "", paused: "" };
+const STATE_DOTS: Partial<Record<RunStateName, string>> = {
+  running: "good",
+  failed: "bad",
+  broken: "bad",
+  stopped: "",
+  paused: "",
+};
+
+function stateWords(run: Run): string {
+  if (run.changing_to === "paused") return "Pausing";
+  if (run.changing_to === "running") return "Resuming";
+  return STATE_WORDS[run.changing_to ?? run.state];
+}
 
 export function TopBar() {
   const page = useSession((s) => s.page);
@@ -34,13 +47,17 @@ export function TopBar() {
       <h1 title={page.lab.summary}>{page.lab.title}</h1>
       {run && (
         <span className="chip">
-          <span className={`dot ${STATE_DOTS[run.state] ?? "warn"}`} />
-          {STATE_WORDS[run.state]}
+          <span className={`dot ${run.changing_to ? "warn" : (STATE_DOTS[run.state] ?? "warn")}`} />
+          {stateWords(run)}
         </span>
       )}
+      {run && run.state !== "queued" && !isEnded(run.state) && <KernelChip run={run} />}
       <Connection />
       <span className="spacer" />
       {run && run.state !== "queued" && !isEnded(run.state) && <TimeLeft deadline={run.deadline} />}
+      <LayoutPresets />
+      <PaletteButton />
+      <ThemeMenu />
       <RunButtons />
     </header>
   );
@@ -95,7 +112,10 @@ function TimeLeft({ deadline }: { deadline: string | null }) {
         className={seconds < SOON_S ? "chip warn" : "chip"}
         title={`Ends at ${new Date(deadline).toLocaleTimeString()}`}
       >
-        {timeLeft(seconds)} left
+        <span>
+          {timeLeft(seconds)}
+          <span className="bar-word"> left</span>
+        </span>
       </span>
       {canExtend && (
         <button type="button" disabled={busy !== ""} onClick={() => session.extend()}>
@@ -103,80 +123,5 @@ function TimeLeft({ deadline }: { deadline: string | null }) {
         </button>
       )}
     </span>
-  );
-}
-
-function RunButtons() {
-  const session = useLabSession();
-  const run = useSession((s) => s.view?.run ?? null);
-  const nodes = useSession((s) => s.page.lab.nodes);
-  const canRun = useSession((s) => s.page.can_run);
-  const busy = useSession((s) => s.busy);
-  const [asking, setAsking] = useState<"stop" | "files" | null>(null);
-  if (!run || isEnded(run.state)) {
-    return (
-      <button
-        type="button"
-        className="primary"
-        disabled={busy !== "" || !canRun.ok}
-        title={canRun.ok ? "Start this lab" : canRun.why}
-        onClick={() => session.start()}
-      >
-        {busy === "start" ? "Starting …" : run ? "Start again" : "Start"}
-      </button>
-    );
-  }
-  const idle = run.state === "running" && busy === "";
-  const resets: MenuItem[] = [
-    { label: "All nodes", detail: "files are kept", onSelect: () => session.reset(true) },
-    ...nodes.map((node) => ({ label: `Only ${node.name}`, onSelect: () => void session.resetNode(node.name) })),
-    {
-      label: "All nodes and files …",
-      detail: "back to the starter files",
-      danger: true,
-      onSelect: () => setAsking("files"),
-    },
-  ];
-  return (
-    <>
-      <Menu label="Reset ▾" title="Reset the lab or one node" items={resets} disabled={!idle} alignEnd />
-      <Menu
-        label="⋯"
-        title="More"
-        className="icon"
-        alignEnd
-        items={nodes.map((node) => ({
-          label: `Download home of ${node.name}`,
-          disabled: run.state !== "running",
-          onSelect: () => location.assign(api.homeUrl(run.id, node.name)),
-        }))}
-      />
-      <button
-        type="button"
-        className="danger"
-        disabled={run.state === "stopping" || busy === "stop"}
-        onClick={() => (run.state === "queued" ? session.stop() : setAsking("stop"))}
-      >
-        {run.state === "queued" ? "Leave the queue" : "Stop"}
-      </button>
-      {asking === "stop" && (
-        <ConfirmDialog
-          title="Stop this lab?"
-          text="Shells and everything that was configured in them end. Your files are kept for the next start."
-          action="Stop the lab"
-          onConfirm={() => session.stop()}
-          onClose={() => setAsking(null)}
-        />
-      )}
-      {asking === "files" && (
-        <ConfirmDialog
-          title="Reset nodes and files?"
-          text="All nodes become as new and your files go back to the starter's text."
-          action="Reset everything"
-          onConfirm={() => session.reset(false)}
-          onClose={() => setAsking(null)}
-        />
-      )}
-    </>
   );
 }

@@ -1,52 +1,88 @@
-// The terminals of the lab as tabs. All of them stay connected; one is shown.
+// The terminals of the lab: tabs on one side or on two, beside or above each other. All of them stay connected; a screen
+// moves from side to side without being drawn anew, since only its place in the grid changes.
 
 import "./terminal.css";
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import type { Terminal } from "../../api/types";
-import type { ConnectionState } from "../../live/socket";
-import { Menu } from "../../ui/Menu";
 import { useLabSession, useSession } from "../context";
 import type { Signal } from "../signals";
-import { TerminalView } from "./terminal_view";
+import { SplitDivider } from "./SplitDivider";
+import { arranged, move, resized, type Side, show, sideOf, turn, type Way } from "./split";
+import { TerminalBar } from "./TerminalBar";
+import { TerminalDrops } from "./TerminalDrops";
+import { TerminalScreen } from "./TerminalScreen";
+import { useTerminalActions } from "./terminal_actions";
+import type { TerminalKey } from "./terminal_keys";
+import type { TerminalView } from "./terminal_view";
+import { tabTitles } from "./titles";
+import { useSplit } from "./use_split";
 
 const NONE: Terminal[] = [];
+const SIDES: readonly Side[] = [0, 1];
 
 export default function TerminalPane() {
   const session = useLabSession();
+  const lab = useSession((s) => s.page.lab.id);
   const runId = useSession((s) => s.view?.run.id ?? "");
   const open = useSession((s) => s.view?.run.terminals ?? NONE);
   const nodes = useSession((s) => s.page.lab.nodes);
   const running = useSession((s) => s.view?.run.state === "running");
-  const [chosen, setChosen] = useState("");
+  const frozen = useSession((s) => s.view?.run.state === "broken" || s.view?.run.state === "paused");
+  const connection = useSession((s) => s.connection);
+  const lost = useSession((s) => s.connection === "reconnecting" && s.closeCode === 1006);
+  const [split, changeSplit] = useSplit(lab);
+  const [dragged, setDragged] = useState("");
+  const [searching, setSearching] = useState("");
   const views = useRef(new Map<string, TerminalView>());
-  const current = open.find((t) => t.id === chosen) ?? open[0];
-  const titles = tabTitles(open);
+  const titles = useMemo(() => tabTitles(open), [open]);
+  const names = useMemo(() => [...titles.values()], [titles]);
+  const now = arranged(split, names);
+  const latest = useRef({ now, names, titles, open });
+  latest.current = { now, names, titles, open };
+  const byTitle = new Map(open.map((terminal) => [titles.get(terminal.id) ?? "", terminal]));
+  const current = byTitle.get(now.shown[now.active]);
 
-  const openOn = useCallback(
-    async (node: string) => {
-      const id = await session.openTerminal(node);
-      if (id) {
-        setChosen(id);
-        requestAnimationFrame(() => views.current.get(id)?.focus());
-      }
-      return id;
+  const showTitle = useCallback(
+    (title: string, focus: boolean) => {
+      const { names: all, open: there, titles: named } = latest.current;
+      flushSync(() => changeSplit((before) => show(before, all, title))); // what is typed right after must not be lost
+      if (focus) views.current.get(there.find((t) => named.get(t.id) === title)?.id ?? "")?.focus();
     },
-    [session],
+    [changeSplit],
   );
 
-  /** The shown terminal of the node, else its first, else a new one. */
-  const reach = useCallback(
-    async (node: string): Promise<TerminalView | undefined> => {
-      const all = session.run?.terminals ?? NONE;
-      const mine = all.filter((t) => t.node === node);
-      const id = mine.find((t) => t.id === current?.id)?.id ?? mine[0]?.id ?? (await openOn(node));
+  const openOn = useCallback(
+    async (node: string, side?: Side, way?: Way) => {
+      const id = await session.openTerminal(node);
       if (!id) return undefined;
-      setChosen(id);
+      const all = tabTitles(session.run?.terminals ?? NONE);
+      const title = all.get(id) ?? "";
+      const to = side ?? latest.current.now.active;
+      changeSplit((before) =>
+        to === 1 ? move(before, [...all.values()], title, 1, way) : show(before, [...all.values()], title),
+      );
       await new Promise(requestAnimationFrame);
+      views.current.get(id)?.focus();
       return views.current.get(id);
     },
-    [session, current?.id, openOn],
+    [session, changeSplit],
+  );
+
+  /** A terminal of the node that is shown, else its first, else a new one. */
+  const reach = useCallback(
+    async (node: string): Promise<TerminalView | undefined> => {
+      const { now: drawn, titles: named } = latest.current;
+      const mine = (session.run?.terminals ?? NONE).filter((t) => t.node === node);
+      const seen = [drawn.shown[drawn.active], ...drawn.shown];
+      const found = seen.map((title) => mine.find((t) => named.get(t.id) === title)).find(Boolean) ?? mine[0];
+      if (!found) return openOn(node);
+      const title = named.get(found.id);
+      if (title) showTitle(title, false);
+      await new Promise(requestAnimationFrame);
+      return views.current.get(found.id);
+    },
+    [session, openOn, showTitle],
   );
 
   useEffect(() => {
@@ -65,142 +101,132 @@ export default function TerminalPane() {
     return session.signals.receive("terminals", (signal) => void receive(signal));
   }, [session, reach]);
 
-  const leave = useCallback(
-    () => document.querySelector<HTMLElement>(".terminal-tabs [aria-selected=true]")?.focus(),
-    [],
+  // The run's own connection is asked now and then whether it lives; a terminal that only listens would notice late.
+  useEffect(() => {
+    for (const view of views.current.values()) {
+      if (lost) view.dropNow();
+      else if (connection === "resumed") view.retryNow();
+    }
+  }, [lost, connection]);
+
+  const onFocus = useCallback(
+    (id: string) => {
+      const { now: drawn, names: all, titles: named } = latest.current;
+      const title = named.get(id);
+      if (title && drawn.shown[drawn.active] !== title) changeSplit((before) => show(before, all, title));
+    },
+    [changeSplit],
   );
-  const onTabKey = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step || !current) return;
-    const next = open[(open.indexOf(current) + step + open.length) % open.length];
-    if (!next) return;
-    setChosen(next.id);
-    requestAnimationFrame(leave);
+  const onKey = useCallback((key: TerminalKey, id: string) => {
+    const { now: drawn, titles: named, open: there } = latest.current;
+    if (key === "leave") document.getElementById(`tab-${id}`)?.focus();
+    else if (key === "search") setSearching(id);
+    else if (key === "other-side" && drawn.way !== "one") {
+      const other = drawn.shown[sideOf(drawn, named.get(id) ?? "") === 0 ? 1 : 0];
+      views.current.get(there.find((t) => named.get(t.id) === other)?.id ?? "")?.focus();
+    }
+  }, []);
+
+  const splitTo = useCallback(
+    (way: Way) => {
+      const { names: all, open: there } = latest.current;
+      const only = there[0];
+      if (way !== "one" && all.length < 2) void (only && openOn(only.node, 1, way));
+      else changeSplit((before) => turn(before, all, way));
+    },
+    [changeSplit, openOn],
+  );
+  const moveTo = useCallback(
+    (title: string, side: Side, way?: Way) => {
+      changeSplit((before) => move(before, latest.current.names, title, side, way));
+      const { open: there, titles: named } = latest.current;
+      requestAnimationFrame(() => views.current.get(there.find((t) => named.get(t.id) === title)?.id ?? "")?.focus());
+    },
+    [changeSplit],
+  );
+  const close = (title: string) => {
+    const terminal = byTitle.get(title);
+    if (terminal) void session.closeTerminal(terminal.id);
   };
 
+  const actionsOf = useTerminalActions({
+    now,
+    nodes: nodes.map((node) => node.name),
+    running,
+    current: current ? (titles.get(current.id) ?? "") : "",
+    viewOf: (title) => views.current.get(byTitle.get(title)?.id ?? ""),
+    onSearch: (title) => setSearching(byTitle.get(title)?.id ?? ""),
+    onSplit: splitTo,
+    onMove: moveTo,
+    onShow: (title) => showTitle(title, true),
+    onOpen: (node) => void openOn(node),
+    onClose: close,
+  });
+
+  const room = { "--first": `${split.percent}fr`, "--rest": `${100 - split.percent}fr` } as CSSProperties;
   return (
-    <div className="pane terminals">
-      <div className="pane-bar">
-        <div className="tabs terminal-tabs" role="tablist" aria-label="Terminals" onKeyDown={onTabKey}>
-          {open.map((terminal) => (
-            <span className="tab" key={terminal.id} role="presentation">
-              <button
-                type="button"
-                role="tab"
-                id={`tab-${terminal.id}`}
-                aria-selected={terminal === current}
-                aria-controls={`panel-${terminal.id}`}
-                aria-description="Enter to type in it, Control Shift Up to come back"
-                tabIndex={terminal === current ? 0 : -1}
-                onClick={() => {
-                  flushSync(() => setChosen(terminal.id)); // what is typed right after must not be lost
-                  views.current.get(terminal.id)?.focus();
-                }}
-              >
-                {titles.get(terminal.id)}
-              </button>
-            </span>
-          ))}
-        </div>
-        <Menu
-          label="+"
-          title="Open another terminal"
-          className="quiet icon"
-          disabled={!running}
-          items={nodes.map((node) => ({ label: node.name, onSelect: () => void openOn(node.name) }))}
-        />
-        <span className="spacer" />
-        <span className="muted small key-help">
-          <kbd>Enter</kbd> types, <kbd>Ctrl</kbd>+<kbd>Shift</kbd>+<kbd>↑</kbd> leaves
-        </span>
-        {current && (
-          <button
-            type="button"
-            className="quiet icon"
-            aria-label={`Close terminal ${titles.get(current.id)}`}
-            title={`Close ${titles.get(current.id)}: its shell ends`}
-            onClick={() => session.closeTerminal(current.id)}
-          >
-            ✕
-          </button>
-        )}
-      </div>
-      <div className="terminal-stack">
-        {open.length === 0 && <p className="pane-empty">No terminal is open. Open one with +.</p>}
-        {open.map((terminal) => (
-          <TerminalTab
+    <div className={`pane terminals way-${now.way}`} style={room}>
+      {SIDES.map((side) =>
+        side === 1 && now.way === "one" ? null : (
+          <TerminalBar
+            key={side}
+            side={side}
+            split={now.way !== "one"}
+            active={now.active === side}
+            terminals={now.sides[side].flatMap((title) => {
+              const terminal = byTitle.get(title);
+              return terminal ? [{ terminal, title }] : [];
+            })}
+            shown={now.shown[side]}
+            nodes={nodes.map((node) => node.name)}
+            running={running}
+            actions={actionsOf(now.shown[side])}
+            onShow={showTitle}
+            onOpen={(node) => void openOn(node, side)}
+            onClose={close}
+            onDrag={setDragged}
+            onSearch={() => setSearching(byTitle.get(now.shown[side])?.id ?? "")}
+          />
+        ),
+      )}
+      {open.length === 0 && <p className="pane-empty">No terminal is open.{frozen ? "" : " Open one with +."}</p>}
+      {open.map((terminal) => {
+        const title = titles.get(terminal.id) ?? "";
+        const side = sideOf(now, title);
+        return (
+          <TerminalScreen
             key={terminal.id}
             run={runId}
             terminal={terminal}
-            label={`Terminal ${titles.get(terminal.id)}`}
-            visible={terminal === current}
+            title={title}
+            side={side}
+            visible={now.shown[side] === title}
+            frozen={frozen}
+            searching={searching === terminal.id}
+            onSearchEnd={() => setSearching("")}
             views={views.current}
-            onLeave={leave}
+            onFocus={onFocus}
+            onKey={onKey}
           />
-        ))}
-      </div>
-    </div>
-  );
-}
-
-function tabTitles(terminals: readonly Terminal[]): Map<string, string> {
-  const seen = new Map<string, number>();
-  return new Map(
-    terminals.map((t) => {
-      const title = t.title.toLowerCase() === t.node ? t.node : t.title || t.node; // a node's own title says no more
-      const number = (seen.get(title) ?? 0) + 1;
-      seen.set(title, number);
-      return [t.id, number === 1 ? title : `${title} ${number}`];
-    }),
-  );
-}
-
-interface TerminalTabProps {
-  run: string;
-  terminal: Terminal;
-  label: string;
-  visible: boolean;
-  views: Map<string, TerminalView>;
-  onLeave: () => void;
-}
-
-function TerminalTab({ run, terminal, label, visible, views, onLeave }: TerminalTabProps) {
-  const element = useRef<HTMLDivElement>(null);
-  const [connection, setConnection] = useState<ConnectionState>("connecting");
-  const [closed, setClosed] = useState("");
-  const { id } = terminal;
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new label must not end the terminal
-  useEffect(() => {
-    if (!element.current) return;
-    const view = new TerminalView(element.current, run, id, label, {
-      onConnection: setConnection,
-      onClosed: setClosed,
-      onLeave,
-    });
-    views.set(id, view);
-    return () => {
-      views.delete(id);
-      view.dispose();
-    };
-  }, [run, id, views, onLeave]);
-
-  useEffect(() => views.get(id)?.shown(visible), [visible, id, views]);
-
-  const note =
-    closed ||
-    (connection === "ended" ? "This terminal has ended." : connection === "reconnecting" ? "Reconnecting …" : "");
-  return (
-    <div
-      className={visible ? "terminal-tab" : "terminal-tab hidden"}
-      role="tabpanel"
-      id={`panel-${id}`}
-      aria-labelledby={`tab-${id}`}
-      data-terminal={id}
-      data-node={terminal.node}
-    >
-      <div className="xterm-box" ref={element} />
-      {note && <div className="terminal-note">{note}</div>}
+        );
+      })}
+      {now.way !== "one" && (
+        <SplitDivider
+          way={now.way}
+          percent={split.percent}
+          onChange={(percent) => changeSplit((before) => resized(before, percent))}
+        />
+      )}
+      {dragged && (
+        <TerminalDrops
+          now={now}
+          title={dragged}
+          onDrop={(side, way) => {
+            setDragged("");
+            moveTo(dragged, side, way);
+          }}
+        />
+      )}
     </div>
   );
 }

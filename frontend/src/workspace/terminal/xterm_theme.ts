@@ -1,5 +1,6 @@
 // The terminal's colours from the design tokens.
 
+import type { ISearchDecorationOptions } from "@xterm/addon-search";
 import type { ITheme } from "@xterm/xterm";
 import { token } from "../../ui/theme";
 
@@ -18,4 +19,16 @@ export function terminalTheme(): ITheme {
     theme[`bright${name[0]?.toUpperCase()}${name.slice(1)}` as "brightRed"] = token(`term-bright-${name}`);
   }
   return theme;
+}
+
+/** Everything that was found, and the one that is looked at. */
+export function searchColours(): ISearchDecorationOptions {
+  return {
+    matchBackground: token("warn-soft"),
+    matchBorder: token("warn"),
+    matchOverviewRuler: token("warn"),
+    activeMatchBackground: token("term-selection"),
+    activeMatchBorder: token("accent"),
+    activeMatchColorOverviewRuler: token("accent"),
+  };
 }

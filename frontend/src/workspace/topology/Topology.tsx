@@ -2,31 +2,103 @@
 // into the page directly, four times a second: a packet never causes React to render.
 
 import "./topology.css";
-import { useEffect, useMemo, useRef, useState } from "react";
-import type { Attachment, LabLink, LabNode } from "../../api/types";
+import { type CSSProperties, useEffect, useMemo, useRef, useState } from "react";
+import type { Attachment, CounterSchema, Impairment, LabNode } from "../../api/types";
+import { useCommands } from "../commands";
 import { useLabSession, useSession } from "../context";
+import { useCounterSchema } from "../counters/use_schema";
 import type { Signals } from "../signals";
-import { type Point, placeNodes, shortRate } from "./layout";
+import { type Cable, cablesOf, impairmentOf, impairmentWords, interfaceOf, lanesOf, nodeOf } from "./cables";
+import { Rates } from "./EndLabels";
+import {
+  type Anchor,
+  arrowOf,
+  laneShift,
+  nodeWidth,
+  type Point,
+  placeNodes,
+  type Room,
+  roomLeft,
+  tagSide,
+  turnedToFit,
+} from "./layout";
+import { largestThatFits, type Sizes, useTypePx } from "./sizes";
 
-const NODE_WIDTH_PX = 112;
-const NODE_HEIGHT_PX = 46;
-const MARGIN_PX = 14;
-const REFRESH_MS = 250;
+/** Of the room that labels would like to have. */
+const ENOUGH = 0.8;
 const NO_ATTACHMENTS: Attachment[] = [];
+const NO_IMPAIRMENTS: Impairment[] = [];
 
 export function Topology() {
   const nodes = useSession((s) => s.page.lab.nodes);
   const links = useSession((s) => s.page.lab.links);
+  const switches = useSession((s) => s.page.lab.switches);
+  const { signals } = useLabSession();
+  const cables = useMemo(() => cablesOf(links, switches), [links, switches]);
+  const lanes = useMemo(() => lanesOf(cables), [cables]);
   const [canvas, size] = useSize<HTMLDivElement>();
-  const shown = useShownEnd(useLabSession().signals);
-  const places = useMemo(() => placeNodes(nodes), [nodes]);
+  const shown = useShownEnd(signals);
+  const hasPrograms = useSession((s) => s.page.lab.programs.length > 0);
+  const drawn = useMemo(() => placeNodes(nodes), [nodes]);
+  const type = useTypePx();
+  const { sizes, room, places } = useMemo(() => {
+    const roomOf = (wanted: Sizes) => {
+      const tags = hasPrograms ? wanted.tag : 0; // tags of programs hang under their nodes
+      return { width: size.width - 2 * wanted.margin, height: size.height - 2 * wanted.margin - tags };
+    };
+    const placed = (wanted: Sizes) =>
+      // the ports of a switch stand side by side: its node stays above or below what is plugged in
+      switches.length ? drawn : turnedToFit(drawn, roomOf(wanted), wanted);
+    const fits = (wanted: Sizes) =>
+      switches.length > 0 || roomLeft([...placed(wanted).values()], roomOf(wanted), wanted) >= ENOUGH;
+    const found = largestThatFits(type, fits);
+    return { sizes: found, room: roomOf(found), places: placed(found) };
+  }, [drawn, size, switches, type, hasPrograms]);
+  const narrow = nodeWidth([...places.values()], room.width, sizes);
+  const widthOf = (name: string): number => {
+    const ports = switches.filter((sw) => sw.node === name).reduce((sum, sw) => sum + sw.ports.length, 0);
+    return ports ? Math.min(room.width, Math.max(narrow, ports * sizes.portWidth)) : narrow;
+  };
   const toPixels = (name: string): Point => {
     const place = places.get(name) ?? { x: 0.5, y: 0.5 };
+    const width = widthOf(name);
     return {
-      x: MARGIN_PX + NODE_WIDTH_PX / 2 + place.x * Math.max(0, size.width - 2 * MARGIN_PX - NODE_WIDTH_PX),
-      y: MARGIN_PX + NODE_HEIGHT_PX + place.y * Math.max(0, size.height - 2 * MARGIN_PX - 2 * NODE_HEIGHT_PX),
+      x: sizes.margin + width / 2 + place.x * Math.max(0, room.width - width),
+      y: sizes.margin + sizes.nodeHeight / 2 + place.y * Math.max(0, room.height - sizes.nodeHeight),
     };
   };
+  /** Two cables between the same nodes run beside each other. */
+  const shifted = (end: string, at: Point): Point => {
+    const lane = lanes.get(end);
+    const other = cables.find((cable) => cable.ends.includes(end))?.ends.find((one) => one !== end);
+    if (lane === undefined || other === undefined) return at;
+    const by = laneShift(at, toPixels(nodeOf(other)), lane, sizes);
+    return { x: at.x + by.x, y: at.y + by.y };
+  };
+  /** Where a cable ends: user ports stand side by side along their switch's node. */
+  const anchor = (end: string): Anchor => {
+    const at = toPixels(nodeOf(end));
+    const width = widthOf(nodeOf(end));
+    const ports = switches.filter((sw) => sw.node === nodeOf(end)).flatMap((sw) => sw.ports);
+    const index = ports.findIndex((port) => port.name === interfaceOf(end));
+    if (index < 0) return { ...shifted(end, at), width, lane: lanes.has(end) };
+    const slot = width / ports.length;
+    return { x: at.x + (index + 0.5) * slot - width / 2, y: at.y, width: slot };
+  };
+  const neighbours = (name: string): Point[] =>
+    cables.flatMap(({ ends: [a, b] }) => {
+      const other = nodeOf(a) === name ? b : nodeOf(b) === name ? a : null;
+      return other === null ? [] : [toPixels(nodeOf(other))];
+    });
+  const pick = (cable: Cable) => signals.send({ to: "counters", do: "link", cable });
+  useCommands("topology", [
+    ...cables.map((cable) => ({
+      id: `topology.link.${cable.ends.join("-")}`,
+      title: `Link ${cable.ends.join(" – ")}: counters and impairment`,
+      group: "Topology" as const,
+      run: () => pick(cable),
+    })),
+  ]);
   return (
     <div className="pane topology">
       <div className="pane-bar">
@@ -34,35 +106,44 @@ export function Topology() {
         <span className="spacer" />
         <span className="muted small">packets/s received</span>
       </div>
-      <div className="topology-canvas" ref={canvas}>
+      <div
+        className="topology-canvas"
+        ref={canvas}
+        style={{ fontSize: sizes.type, "--size-tiny": `${sizes.typeTiny}px` } as CSSProperties}
+      >
         {size.width > 0 && (
           <>
             <svg width={size.width} height={size.height} aria-hidden="true">
-              {links.map((link) => (
-                <LinkLine key={linkKey(link)} link={link} from={toPixels} shown={link.ends.includes(shown)} />
+              {cables.map((cable) => (
+                <CableLine
+                  key={cable.ends.join(" ")}
+                  cable={cable}
+                  from={anchor}
+                  shown={cable.ends.includes(shown)}
+                  onAsk={() => pick(cable)}
+                />
               ))}
             </svg>
             {nodes.map((node) => (
-              <NodeButton key={node.name} node={node} at={toPixels(node.name)} />
+              <NodeButton
+                key={node.name}
+                node={node}
+                at={toPixels(node.name)}
+                width={widthOf(node.name)}
+                sizes={sizes}
+                pane={size}
+                others={neighbours(node.name)}
+              />
             ))}
-            <Rates links={links} from={toPixels} shown={shown} />
+            <Rates cables={cables} from={anchor} shown={shown} sizes={sizes} />
+            {cables.map((cable) => (
+              <CableButton key={cable.ends.join(" ")} cable={cable} from={anchor} onAsk={() => pick(cable)} />
+            ))}
           </>
         )}
       </div>
     </div>
   );
-}
-
-function linkKey(link: LabLink): string {
-  return link.ends.join(" ");
-}
-
-function nodeOf(end: string): string {
-  return end.slice(0, end.indexOf(":"));
-}
-
-function interfaceOf(end: string): string {
-  return end.slice(end.indexOf(":") + 1);
 }
 
 /** The interface whose name the pointer is on in the instructions; "" for none. */
@@ -74,32 +155,85 @@ function useShownEnd(signals: Signals): string {
   return end;
 }
 
-function LinkLine({ link, from, shown }: { link: LabLink; from: (name: string) => Point; shown: boolean }) {
-  const [a, b] = link.ends;
-  if (!a || !b) return null;
-  const start = from(nodeOf(a));
-  const end = from(nodeOf(b));
-  return <line className={shown ? "link shown" : "link"} x1={start.x} y1={start.y} x2={end.x} y2={end.y} />;
+interface CableProps {
+  cable: Cable;
+  from: (end: string) => Anchor;
 }
 
-function NodeButton({ node, at }: { node: LabNode; at: Point }) {
+/** The button beside it does the same for the keyboard. */
+function CableLine({ cable, from, shown, onAsk }: CableProps & { shown: boolean; onAsk: () => void }) {
+  const [start, end] = cable.ends.map(from) as [Anchor, Anchor];
+  const place = { x1: start.x, y1: start.y, x2: end.x, y2: end.y };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the drawing is for the pointer, the button is for everybody
+    <g className={`cable ${cable.colour}`} data-cable={cable.ends.join(" ")} onClick={onAsk}>
+      <line className="link-reach" {...place} />
+      <line className={`link ${cable.colour ? "coloured" : ""} ${shown ? "shown" : ""}`} {...place} />
+    </g>
+  );
+}
+
+/** In the middle of a link: what it does to packets, and the way to its counters and to change that. */
+function CableButton({ cable, from, onAsk }: CableProps & { onAsk: () => void }) {
+  const impairments = useSession((s) => s.view?.run.impairments ?? NO_IMPAIRMENTS);
+  const [a, b] = cable.ends;
+  const [start, end] = [from(a), from(b)];
+  const [there, back] = [impairmentWords(impairmentOf(impairments, a)), impairmentWords(impairmentOf(impairments, b))];
+  const words = there === back ? there && `⇄ ${there}` : "";
+  const lines = words
+    ? [words]
+    : [there && `${arrowOf(start, end)} ${there}`, back && `${arrowOf(end, start)} ${back}`].filter(Boolean);
+  return (
+    <button
+      type="button"
+      className={lines.length ? "link-button impaired" : "link-button"}
+      style={{ transform: `translate(${(start.x + end.x) / 2}px, ${(start.y + end.y) / 2}px) translate(-50%, -50%)` }}
+      title={`${a} – ${b}: counters, delay, loss and rate`}
+      onClick={onAsk}
+    >
+      {lines.map((line) => (
+        <span key={line}>{line}</span>
+      ))}
+      <span className="visually-hidden">
+        Link {a} – {b}: counters and impairment
+      </span>
+    </button>
+  );
+}
+
+interface NodeProps {
+  node: LabNode;
+  at: Point;
+  width: number;
+  sizes: Sizes;
+  pane: Room;
+  /** Where its cables lead. */
+  others: readonly Point[];
+}
+
+function NodeButton({ node, at, width, sizes, pane, others }: NodeProps) {
   const session = useLabSession();
   const all = useSession((s) => s.view?.run.attachments ?? NO_ATTACHMENTS);
   const running = useSession((s) => s.view?.run.state === "running");
   const programs = all.filter((a) => a.node === node.name);
+  const schema = useCounterSchema(session.counters);
+  const qdiscs = useMemo(() => qdiscsOf(schema, node.name), [schema, node.name]);
+  const tags = { width: sizes.tagWidth, height: (programs.length + qdiscs.length) * sizes.tag };
+  const side = tagSide(at, others, width, tags, pane, sizes);
   const addresses = node.interfaces.flatMap((i) => i.addresses);
   const details = node.interfaces.map((i) => `${i.name} ${i.addresses.join(" ")}`).join("\n");
   return (
     <div
       className="node"
       style={{
-        transform: `translate(${at.x - NODE_WIDTH_PX / 2}px, ${at.y - NODE_HEIGHT_PX / 2}px)`,
-        width: NODE_WIDTH_PX,
+        transform: `translate(${at.x - width / 2}px, ${at.y - sizes.nodeHeight / 2}px)`,
+        width,
       }}
     >
       <button
         type="button"
         disabled={!running}
+        style={{ height: sizes.nodeHeight }}
         title={`${details}\nOpens a terminal of ${node.name}`}
         onClick={() => session.signals.send({ to: "terminals", do: "focus", node: node.name })}
       >
@@ -107,11 +241,28 @@ function NodeButton({ node, at }: { node: LabNode; at: Point }) {
         <span className="mono">{addresses[0] ?? node.title}</span>
         <span className="visually-hidden">: open a terminal</span>
       </button>
-      {programs.map((p) => (
-        <ProgramTag key={`${p.interface} ${p.hook}`} program={p} />
-      ))}
+      <span className={`node-tags ${side}`}>
+        {qdiscs.map((name) => (
+          <span
+            className="program-tag qdisc"
+            key={name}
+            title={`A queue of its own sends what leaves ${node.name}:${name}`}
+          >
+            QDISC <span className="mono">{name}</span>
+          </span>
+        ))}
+        {programs.map((p) => (
+          <ProgramTag key={`${p.interface} ${p.hook} ${p.program_id}`} program={p} />
+        ))}
+      </span>
     </div>
   );
+}
+
+/** Interfaces whose root queue is not the kernel's own. */
+function qdiscsOf(schema: CounterSchema | null, node: string): string[] {
+  const found = schema?.counters.filter((c) => c.kind === "qdisc" && c.node === node).map((c) => c.object) ?? [];
+  return [...new Set(found)];
 }
 
 function ProgramTag({ program }: { program: Attachment }) {
@@ -119,79 +270,15 @@ function ProgramTag({ program }: { program: Attachment }) {
   const words = `${program.name} on ${program.node}:${program.interface}, ${program.hook}${mode}, program ${program.program_id}`;
   return (
     <span className="program-tag" title={words}>
-      {program.hook.toUpperCase()}
-      {program.mode === "generic" ? " generic" : ""} <span className="mono">{program.name}</span>
+      {hookWords(program)} <span className="mono">{program.name}</span>
     </span>
   );
 }
 
-/** One label at each end of a link: the interface's name and what it receives. */
-function Rates({ links, from, shown }: { links: readonly LabLink[]; from: (name: string) => Point; shown: string }) {
-  const session = useLabSession();
-  const elements = useRef(new Map<string, HTMLSpanElement>());
-  const ends = links.flatMap((link) => {
-    const [a, b] = link.ends;
-    return a && b
-      ? [
-          { mine: a, other: b },
-          { mine: b, other: a },
-        ]
-      : [];
-  });
-
-  useEffect(() => {
-    const timer = window.setInterval(() => {
-      if (document.hidden) return;
-      const now = session.counters.now();
-      for (const [key, element] of elements.current) {
-        const indexes = session.counters.find(
-          (c) => c.kind === "interface" && c.name === "rx_packets" && `${c.node}:${c.object}` === key,
-        );
-        const rate = indexes.length ? session.counters.rate(indexes, now) : Number.NaN;
-        const text = shortRate(rate);
-        if (element.textContent !== text) element.textContent = text;
-        element.classList.toggle("moving", rate > 0);
-      }
-    }, REFRESH_MS);
-    return () => window.clearInterval(timer);
-  }, [session]);
-
-  return ends.map(({ mine, other }) => {
-    const at = labelPlace(from(nodeOf(mine)), from(nodeOf(other)));
-    return (
-      <div
-        key={mine}
-        className={mine === shown ? "link-label shown" : "link-label"}
-        style={{ transform: `translate(${at.x}px, ${at.y}px) translate(-50%, -50%)` }}
-      >
-        <span className="mono">{interfaceOf(mine)}</span>
-        <span
-          className="rate"
-          ref={(element) => {
-            if (element) elements.current.set(mine, element);
-            else elements.current.delete(mine);
-          }}
-        >
-          –
-        </span>
-      </div>
-    );
-  });
-}
-
-const LABEL_GAP_PX = 20;
-
-/** On the line, just outside of the node's box. */
-function labelPlace(mine: Point, other: Point): Point {
-  const dx = other.x - mine.x;
-  const dy = other.y - mine.y;
-  const length = Math.hypot(dx, dy) || 1;
-  const toEdge = Math.min(
-    dx === 0 ? Number.POSITIVE_INFINITY : (NODE_WIDTH_PX / 2 + 22) / Math.abs(dx / length),
-    dy === 0 ? Number.POSITIVE_INFINITY : (NODE_HEIGHT_PX / 2 + LABEL_GAP_PX) / Math.abs(dy / length),
-  );
-  const along = Math.min(toEdge, length * 0.4);
-  return { x: mine.x + (dx / length) * along, y: mine.y + (dy / length) * along };
+/** Short enough for a tag: XDP generic, TC in, TCX out. */
+function hookWords({ hook, mode }: Attachment): string {
+  if (hook === "xdp") return mode === "generic" ? "XDP generic" : "XDP";
+  return `${mode === "tcx" ? "TCX" : "TC"} ${hook === "tc-ingress" ? "in" : "out"}`;
 }
 
 function useSize<T extends HTMLElement>(): [React.RefObject<T | null>, { width: number; height: number }] {
