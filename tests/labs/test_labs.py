@@ -1,6 +1,8 @@
 """The labs in this repository: without mistakes, with current schemas, described key by key, and proved by being run."""
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -9,28 +11,51 @@ from django.core.management import CommandError, call_command
 from pydantic import BaseModel
 
 from netlab.catalogue.markdown import render_step
+from netlab.config import load_config
+from netlab.domain import devices, probes
 from netlab.domain import lab as lab_module
-from netlab.domain import probes
-from netlab.domain.lab import Ability, Isolation
+from netlab.domain.lab import Ability, Isolation, RuntimeName
 from netlab.domain.lab_file import lab_folders, load_lab
 from netlab.domain.lab_schema import SCHEMA_FILES, schema_text
 from netlab.domain.placement import needs_of
 from netlab.host import try_lab
 from netlab.host.sandbox import delegation
+from tests.labs.trials import Trials
 
 TOP = Path(__file__).parents[2]
 FOLDERS = lab_folders(TOP / "labs")
+PLACES = [(folder, isolation) for folder in FOLDERS for isolation in load_lab(folder).spec.isolations]
+ON_THE_HOST = [(folder, isolation) for folder, isolation in PLACES if isolation is not Isolation.PRIVATE]
+IN_A_VM = [folder for folder, isolation in PLACES if isolation is Isolation.PRIVATE]
 WITHOUT_TOKENS = [
     folder for folder in FOLDERS if (spec := load_lab(folder).spec).programs and Ability.BPF_TOKEN not in needs_of(spec)
 ]
+IN_A_VM_TEST = "test_checks_are_red_and_then_green_in_a_vm"
 FORMAT = (TOP / "docs/lab-format.md").read_text()
-DATA_MODELS: set[type[BaseModel]] = {lab_module.EndSpec, lab_module.RouteSpec, lab_module.Position}
+DATA_MODELS: set[type[BaseModel]] = {devices.EndSpec, lab_module.RouteSpec, lab_module.Position}
 """Written inside another key's row."""
 SECTIONS = {
     "LabSpec": "lab.yaml",
     "NodeSpec": "nodes",
     "InterfaceSpec": "nodes",
-    "VethLink": "links",
+    "LinkSpec": "links",
+    "ImpairmentSpec": "links",
+    "SwitchSpec": "switches",
+    "SwitchPort": "switches",
+    "VmSpec": "vm",
+    "QdiscSpec": "qdisc of an interface",
+    "BridgeDevice": "bridge",
+    "BridgeVlan": "bridge",
+    "BondDevice": "bond",
+    "VlanDevice": "vlan",
+    "VxlanDevice": "vxlan",
+    "WireguardDevice": "wireguard",
+    "WireguardPeer": "wireguard",
+    "DummyDevice": "dummy",
+    "IfbDevice": "ifb",
+    "MacvlanDevice": "macvlan",
+    "VrfDevice": "vrf",
+    "NetdevsimDevice": "netdevsim",
     "TerminalSpec": "terminals",
     "ProgramSpec": "programs",
     "StepSpec": "steps",
@@ -51,8 +76,14 @@ def section(title: str) -> str:
     return found.group(1)
 
 
+def written_models() -> set[type[BaseModel]]:
+    """All of lab.yaml and solution.yaml but the probes."""
+    both = [*vars(lab_module).values(), *vars(devices).values()]
+    return {m for m in both if isinstance(m, type) and issubclass(m, probes.Strict) and m is not probes.Strict}
+
+
 def models() -> list[tuple[type[BaseModel], str]]:
-    found = [(m, SECTIONS[m.__name__]) for m in vars(lab_module).values() if isinstance(m, type) and m.__name__ in SECTIONS]
+    found = [(m, SECTIONS[m.__name__]) for m in written_models() if m.__name__ in SECTIONS]
     for member in vars(probes).values():
         if isinstance(member, type) and issubclass(member, probes.Strict) and "kind" in member.model_fields:
             found.append((member, member.model_fields["kind"].annotation.__args__[0]))  # type: ignore[union-attr]
@@ -63,18 +94,16 @@ def models() -> list[tuple[type[BaseModel], str]]:
 def test_every_key_is_described(model: type[BaseModel], title: str) -> None:
     text = section(title)
     for key in model.model_fields:
-        if key in ("do",) or (key == "kind" and model is not lab_module.VethLink):
+        if key in ("do",) or (key == "kind" and model not in (devices.LinkSpec, devices.QdiscSpec)):
             continue
-        shown = f"attach.{key}" if model is lab_module.AttachPoint else key
+        prefixes: dict[type[BaseModel], str] = {lab_module.AttachPoint: "attach.", devices.ImpairmentSpec: "impairment."}
+        shown = prefixes.get(model, "") + key
         assert f"`{shown}`" in text, f"{model.__name__}.{key} is not described under {title}"
 
 
 def test_no_model_is_forgotten() -> None:
     known = {m for m, _ in models()} | DATA_MODELS
-    written = {
-        m for m in vars(lab_module).values() if isinstance(m, type) and issubclass(m, probes.Strict) and m is not probes.Strict
-    }
-    assert written <= known
+    assert written_models() <= known
 
 
 @pytest.mark.parametrize("name", SCHEMA_FILES)
@@ -91,12 +120,45 @@ def test_a_lab_has_no_mistakes_and_can_be_shown(folder: Path) -> None:
         assert ":::" not in html, f"a block of step {step.id} was not understood"
 
 
+@pytest.fixture(scope="module")
+def trials(request: pytest.FixtureRequest) -> Iterator[Trials]:
+    """Of the labs of all chosen tests below."""
+    chosen = {item.name for item in request.session.items}
+    with closing(Trials(folder for folder in IN_A_VM if f"{IN_A_VM_TEST}[{folder.name}]" in chosen)) as trials:
+        yield trials
+
+
 @pytest.mark.kernel
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
-async def test_checks_are_red_before_their_solution_and_green_after(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    well = await try_lab.try_lab(folder)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("folder", IN_A_VM, ids=lambda folder: folder.name)
+def test_checks_are_red_and_then_green_in_a_vm(folder: Path, trials: Trials) -> None:
+    well, said = trials.result(folder)
+    assert well, said
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("folder", "isolation"), ON_THE_HOST, ids=lambda v: v.name if isinstance(v, Path) else v.value)
+async def test_checks_are_red_before_their_solution_and_green_after(
+    folder: Path, isolation: Isolation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well = await try_lab.try_lab(folder, [isolation])
     assert well, capsys.readouterr().out
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+async def test_a_lab_is_tried_wherever_it_may_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On this host: one that its kernel cannot run goes to a VM, and one that runs nowhere would be proved by nothing."""
+    spec = load_lab(folder).spec
+    places = await try_lab.places_of(spec, list(Isolation))
+    in_vm = RuntimeName.VM in spec.runtimes and Isolation.PRIVATE in spec.isolations
+    vm = [(RuntimeName.VM, Isolation.PRIVATE)] if in_vm else []
+    shared = [place for place in places if place[0] is RuntimeName.NAMESPACES]
+    assert places and places == shared + vm
+    told = capsys.readouterr().out
+    for isolation in set(spec.isolations) - {Isolation.PRIVATE} if RuntimeName.NAMESPACES in spec.runtimes else ():
+        assert (RuntimeName.NAMESPACES, isolation) in shared or f"{spec.id}, {isolation.value}: not on this host's kernel" in told
 
 
 @pytest.mark.kernel
@@ -127,6 +189,17 @@ async def test_a_solution_that_does_not_help_is_found(tmp_path: Path, capsys: py
     path.write_text(path.read_text().replace("10.0.0.2/24", "10.0.9.2/24"))
     assert not await try_lab.try_lab(tmp_path / "my-lab", [Isolation.STRANGERS])
     assert "reachable: there is no answer to 3 pings of 10.0.0.2; there should be an answer" in capsys.readouterr().out
+
+
+@pytest.mark.kernel
+async def test_a_host_without_vms_is_no_excuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = load_config().model_copy(update={"guest_dir": tmp_path / "none"})
+    monkeypatch.setattr(try_lab, "load_config", lambda: without)
+    command("new", "my-lab", labs_dir=tmp_path)
+    assert not await try_lab.try_lab(tmp_path / "my-lab", [Isolation.PRIVATE])
+    assert "no VM runs here: this host has no guest kernel for VMs." in capsys.readouterr().out
 
 
 def command(*arguments: str, labs_dir: Path) -> str:
