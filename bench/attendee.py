@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.typing import Origin
 
 ACK_EVERY_BYTES = 64 * 1024
+LIMITS = httpx.Limits(keepalive_expiry=3)
+"""Seconds. The server closes a connection after five; a browser asks once more when that happens under its request."""
 
 
 def trusting() -> ssl.SSLContext:
@@ -74,7 +76,7 @@ class Attendee:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         tls = trusting() if url.startswith("https") else False
-        self.http = httpx.AsyncClient(base_url=self.url, verify=tls, follow_redirects=True, timeout=30)
+        self.http = httpx.AsyncClient(base_url=self.url, verify=tls, follow_redirects=True, timeout=30, limits=LIMITS)
         self._tls = tls or None
 
     async def __aenter__(self) -> Self:

@@ -22,8 +22,9 @@ from pathlib import Path
 from statistics import median
 
 from netlab.config import Config
+from netlab.domain.devices import EndSpec, LinkSpec
 from netlab.domain.ids import new_run_id
-from netlab.domain.lab import EndSpec, InterfaceSpec, Isolation, LabSpec, NodeSpec, Topic, VethLink
+from netlab.domain.lab import InterfaceSpec, Isolation, LabSpec, NodeSpec, Topic
 from netlab.domain.resolve import ResolvedLab, resolve
 from netlab.host.nodes.api import Nodes, RunNodes
 from netlab.host.nodes.plain import PlainNodes
@@ -72,7 +73,7 @@ def chain(count: int) -> ResolvedLab:
             interfaces.append(InterfaceSpec.model_validate({"name": "eth1", "addresses": [f"{_network(i)}.1/24"]}))
         nodes.append(NodeSpec(name=f"n{i}", interfaces=interfaces))
     links = [
-        VethLink(ends=(EndSpec(node=f"n{i}", interface="eth1"), EndSpec(node=f"n{i + 1}", interface="eth0")))
+        LinkSpec(ends=(EndSpec(node=f"n{i}", interface="eth1"), EndSpec(node=f"n{i + 1}", interface="eth0")))
         for i in range(count - 1)
     ]
     spec = LabSpec.model_construct(
