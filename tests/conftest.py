@@ -7,6 +7,8 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis
@@ -15,16 +17,42 @@ from _pytest.terminal import TerminalReporter
 
 from netlab.config import Config, load_config
 from tests import environment, leftovers
+from tests.guest.boot import Guest, Guests
 
 environment.set_environment()  # before pytest-django reads the settings: pyproject.toml names none, so it waits for us
 
+HERE = Path(__file__).parent
+NEIGHBOURLY = frozenset({"house", "pages", "unit", "web"})
+"""Folders whose tests look at no other process's timing."""
 REDIS_START_S = 10
 BEFORE = pytest.StashKey[leftovers.Look]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's synchronous interface keeps an event loop running, in which no other can run."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """First tests that mind no neighbour, while the guests run; then what these said, and all others when they have gone.
+    Browser tests come last: Playwright's synchronous interface keeps an event loop running, in which no other can run."""
+    if item.get_closest_marker("browser"):
+        return 3
+    if _guest_of(item):
+        return 1
+    return 0 if item.path.relative_to(HERE).parts[0] in NEIGHBOURLY and not item.get_closest_marker("kernel") else 2
+
+
+def _guest_of(item: pytest.Item) -> Guest | None:
+    guest = getattr(getattr(item, "module", None), "GUEST", None)
+    return guest if isinstance(guest, Guest) else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guests(request: pytest.FixtureRequest) -> Iterator[Guests]:
+    """Booted with the session's first test, where tests of theirs were chosen."""
+    wanted = dict.fromkeys(filter(None, map(_guest_of, request.session.items)))
+    with closing(Guests(wanted)) as guests:
+        yield guests
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -14,7 +14,10 @@ import django
 
 FOLDER = Path(tempfile.mkdtemp(prefix="netlab-tests-"))
 REDIS_SOCKET = FOLDER / "redis.sock"
-KEPT = frozenset({"NETLAB_ROOTFS_DIR", "NETLAB_CHECK_LEFTOVERS", "NETLAB_TEST_SESSION"})
+KEPT = frozenset({
+    "NETLAB_ROOTFS_DIR", "NETLAB_GUEST_DIR", "NETLAB_TEMPLATES_DIR", "NETLAB_ACCELERATION", "NETLAB_CHECK_LEFTOVERS",
+    "NETLAB_TEST_SESSION", "NETLAB_BPF_DIR",
+})
 """What `make test` tells the tests; nothing else of the caller's configuration reaches them."""
 INSTANCE = f"t{os.getpid():x}"[:8]
 

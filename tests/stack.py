@@ -16,6 +16,8 @@ from netlab.install.instance import load_instance
 from netlab.install.processes import states
 
 TOP = Path(__file__).resolve().parents[1]
+OF_THE_SESSION = ("NETLAB_TEST_SESSION", "NETLAB_GUEST_DIR", "NETLAB_TEMPLATES_DIR")
+"""What `make test` has found or made for all stacks."""
 UP_LIMIT_S = 600
 DOWN_LIMIT_S = 120
 
@@ -74,7 +76,7 @@ def running(instance: str) -> Stack:
 def start(instance: str, **more: str) -> Stack:
     """Install what is missing and start, with `more` settings; raises StackFailed with what was printed."""
     settings = {"NETLAB_INSTANCE": instance, "NETLAB_LISTEN_PORT": str(_free_port()), "NETLAB_HOST_NAME": "local", **more}
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("NETLAB_") or k == "NETLAB_TEST_SESSION"}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("NETLAB_") or k in OF_THE_SESSION}
     env = {**inherited, **settings}
     said = _install("up", env, UP_LIMIT_S)
     if said.returncode:

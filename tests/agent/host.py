@@ -17,7 +17,7 @@ from netlab.wire.commands import Command, LabFile, StartRun
 from netlab.wire.events import Event, RunStateChanged, parse_event
 from netlab.wire.streams import WebStreams, connect
 from netlab.wire.terminals import TerminalInput
-from tests.contract.kit import PASS_C, lab
+from tests.contract.kit import PASS_C, give_hypervisor, lab
 from tests.waiting import WITHIN_S, until
 
 TOP = Path(__file__).resolve().parents[2]
@@ -25,13 +25,16 @@ END_WITHIN_S = 10
 
 
 class Host:
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path, *, guest: bool = False) -> None:
+        """`guest`: with the guest image, which each agent tries as soon as it starts."""
         self.config, self._folder = config, folder
         self.redis_socket = config.run_dir / "redis" / "redis.sock"
         self.env = {
             **os.environ, "PYTHONPATH": str(TOP), "NETLAB_INSTANCE": config.instance, "NETLAB_RUN_DIR": str(config.run_dir),
             "NETLAB_STATE_DIR": str(config.state_dir), "NETLAB_ROOTFS_DIR": str(config.rootfs_dir),
             "NETLAB_REDIS_URL": f"unix://{self.redis_socket}", "NETLAB_WORKER_UID": str(config.worker_uid),
+            "NETLAB_GUEST_DIR": str(config.guest_dir if guest else folder / "no-guest"),
+            "NETLAB_TEMPLATES_DIR": str(config.templates_dir),
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.log = folder / "log"
@@ -92,6 +95,7 @@ class Host:
     # --- as the web side
 
     async def open(self) -> None:
+        give_hypervisor(self.config)
         self.start_redis()
         self.start("holder")
         self.start("agent")

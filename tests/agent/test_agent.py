@@ -180,7 +180,7 @@ async def test_redis_away_for_a_while_loses_no_event_and_no_byte(host: Host) -> 
 
 
 async def test_report_says_what_the_host_can_and_has(host: Host) -> None:
-    from netlab.wire.streams import SyncStreams
+    from netlab.wire.sync_streams import SyncStreams
 
     streams = SyncStreams(host.env["NETLAB_REDIS_URL"], host.config.instance)
     try:

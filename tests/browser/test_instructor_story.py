@@ -73,12 +73,13 @@ def test_an_instructor_runs_a_workshop(stack: Stack, person: NewPerson) -> None:
     expect_in_roster(teacher, "Ada", "nothing started", "here")
     expect(teacher.get_by_text("1 of 5 seats taken")).to_be_visible()
     open_lab(ada)
-    start_lab(ada)
+    start_lab(ada, own_kernel=True)
     expect_in_roster(teacher, "Ada", "running", "1. Two machines")
     open_step(ada, 2)
     expect_in_roster(teacher, "Ada", "2. ")
     teacher.screenshot(path=IMAGES / "instructor.png")
-    type_in_terminal(ada, "echo kept > /lab/notes.txt")
+    type_in_terminal(ada, "echo kept > /lab/notes.txt; echo wri''tten")
+    expect(prompt(ada)).to_contain_text("written")  # who stops a lab before the shell has heard of it has not written it
 
     # more time for all, and stop all; the attendee's page says so without a reload
     before = ada.locator(".time-left").inner_text()

@@ -8,6 +8,7 @@ from tests.stack import Stack
 
 LAB = "xdp-01-first-program"
 CHECK_PATIENCE_MS = 20_000
+PROMPT_PATIENCE_MS, TEMPLATE_PATIENCE_MS = 5_000, 30_000
 
 
 def join(page: Page, stack: Stack, name: str) -> None:
@@ -32,9 +33,11 @@ def open_lab(page: Page) -> None:
     page.goto(f"{page.url.rstrip('/')}/labs/{LAB}/")
 
 
-def start_lab(page: Page) -> None:
+def start_lab(page: Page, *, own_kernel: bool = False) -> None:
+    """The first lab of its kind in a kernel of its own waits until its template is made."""
     page.get_by_role("button", name="Start the lab").click()
-    expect(prompt(page)).to_contain_text("client:/lab#")
+    patience_ms = TEMPLATE_PATIENCE_MS if own_kernel else PROMPT_PATIENCE_MS
+    expect(prompt(page)).to_contain_text("client:/lab#", timeout=patience_ms)
 
 
 def prompt(page: Page) -> Locator:

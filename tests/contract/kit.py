@@ -15,17 +15,28 @@ from netlab.domain.ids import new_command_id, new_run_id, new_terminal_id
 from netlab.domain.lab import Isolation, LabSpec, RuntimeName
 from netlab.domain.lifecycle import RunState
 from netlab.host.counters.client import Sampler
+from netlab.host.kernel import uid_slots
 from netlab.host.nodes.sandboxed import SandboxedNodes
 from netlab.host.nsworker.client import NsWorker
+from netlab.host.programs.compiler import SandboxCompiler
 from netlab.host.programs.service import Programs
 from netlab.host.runtimes.namespaces import NamespacesRuntime
+from netlab.host.runtimes.several import SeveralRuntimes
+from netlab.host.vm.acceleration import REMEMBERED
+from netlab.host.vm_runs.assemble import assemble
 from netlab.wire.commands import Command, CommandBase, LabFile, StartRun, StopRun
 from netlab.wire.counters import CounterSchema
 from netlab.wire.events import Event, EventBase, RunStateChanged
 from netlab.wire.terminals import TerminalAck, TerminalInput, TerminalResize
+from tests.waiting import until
 
 E = TypeVar("E", bound=EventBase)
 WITHIN_S = 20.0
+LOOK_EVERY_S = 0.1
+"""Not all that is waited for is told to an outlet."""
+BOOT_WITHIN_S = 110.0
+PATIENCE = 3.0
+"""A guest's processor is a program on a machine that has other things to do."""
 
 PASS_C = """#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -74,8 +85,9 @@ def _check(name: str, title: str, **probe: Any) -> dict[str, Any]:
 class Recorder:
     """An outlet that keeps everything, and can wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 1.0) -> None:
         self.events: list[Event] = []
+        self._patience = patience
         self.output: defaultdict[str, bytearray] = defaultdict(bytearray)
         self.first_offset: dict[str, int] = {}
         self.end_offset: defaultdict[str, int] = defaultdict(int)
@@ -114,13 +126,14 @@ class Recorder:
 
     async def until(self, condition: Callable[[], Any], what: str, within_s: float = WITHIN_S) -> Any:
         """What `condition` returns as soon as that is true."""
+        within_s *= self._patience
         deadline = time.monotonic() + within_s
         while not (found := condition()):
             left = deadline - time.monotonic()
             assert left > 0, f"waited {within_s} s for {what}; the last: {self.events[-4:]} {self._last_output()}"
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), left)
+                await asyncio.wait_for(self._changed.wait(), min(left, LOOK_EVERY_S))
             except TimeoutError:
                 continue
         return found
@@ -144,12 +157,31 @@ class Recorder:
         await self.until(lambda: what in self.output[terminal][after:], f"{what!r} on terminal {terminal}", within_s)
 
 
-class Kit:
-    """A host without Redis: runtime, nodes, sampler, programs, as the agent puts them together."""
+_hypervisor: list[bytes] = []
+"""How guests run on this host: found out by the first test, so that not every one boots a guest that does not come up."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.out = Recorder()
+
+def give_hypervisor(config: Config) -> None:
+    if _hypervisor:
+        config.run_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        (config.run_dir / REMEMBERED).write_bytes(_hypervisor[0])
+
+
+def keep_hypervisor(config: Config) -> None:
+    _hypervisor[:] = [(config.run_dir / REMEMBERED).read_bytes()]
+
+
+class Kit:
+    """A host without Redis: runtimes, nodes, machines, sampler, programs, as the agent puts them together.
+
+    `runtime_name` is the runtime of the runs that it starts. What differs between the runtimes is said here, by name.
+    """
+
+    def __init__(self, config: Config, runtime_name: RuntimeName) -> None:
+        self.config, self.runtime_name = config, runtime_name
+        self.is_vm = runtime_name is RuntimeName.VM
+        self.isolation = Isolation.PRIVATE if self.is_vm else Isolation.STRANGERS
+        self.out = Recorder(PATIENCE if self.is_vm else 1.0)
 
     async def open(self) -> None:
         self.worker = NsWorker()
@@ -159,13 +191,33 @@ class Kit:
             self.config, self.out.counters, self.out.counter_history, self.out.counter_schema, lambda *a: self.runtime.storm(*a),
         )
         await self.sampler.open()
-        self.runtime = NamespacesRuntime(
-            self.config, self.nodes, self.sampler, Programs(self.config, self.nodes), self.out, end_offset=self._end_offset,
+        compiler = SandboxCompiler(self.config)
+        self.vms = assemble(self.config, self.worker, compiler, self.out, self._end_offset)
+        self.machines = self.vms.machines
+        give_hypervisor(self.config)
+        namespaces = NamespacesRuntime(
+            self.config, self.nodes, self.sampler, Programs(self.config, self.nodes), self.out,
+            end_offset=self._end_offset, others=self.vms.runtime.machines_names,
         )
+        self.runtime = SeveralRuntimes(namespaces, self.vms.runtime)
         await self.runtime.open()
+        if self.is_vm:
+            await self._guest_boots()
+
+    async def _guest_boots(self) -> None:
+        """The first test on a machine boots the guest once; the template is there for all that follow."""
+        def settled() -> bool:
+            return self.runtime.guest_report().state not in ("trying", "building")
+
+        await until(settled, "the guest's first boot", BOOT_WITHIN_S)
+        report = self.runtime.guest_report()
+        assert report.state == "ready", f"no VM runs here ({report.state}): {report.doing}"
+        keep_hypervisor(self.config)
 
     async def close(self) -> None:
+        """As an agent that ends: every run goes on."""
         await self.runtime.close()
+        await self.vms.close()
         await self.sampler.close()
         await self.worker.close()
 
@@ -175,10 +227,25 @@ class Kit:
     async def end(self) -> None:
         """Nothing of this instance may stay, whatever the test has done."""
         await self.runtime.close()
+        for run in await self.machines.owned_runs():
+            await self.machines.remove(run)
+            uid_slots.release(self.config.instance, run)
+        await self.vms.close()
         await self.sampler.close()
         for run in await self.nodes.owned_runs():
             await self.nodes.remove(run)
         await self.worker.close()
+
+    async def what_is_left(self) -> list[object]:
+        """Of all runs, in the kernel and of machines."""
+        return [*await self.nodes.owned_runs(), *await self.machines.owned_runs(), *await self.runtime.leftovers()]
+
+    def typed_and_not_taken(self, run: "Run", terminal: str) -> int:
+        """Bytes of input that this process keeps for a shell that does not read; in a guest, the guest keeps the most."""
+        if self.is_vm:
+            return self.vms.runtime.backlog_bytes(run.id)
+        waiting = self.runtime.namespaces.terminals(run.id)
+        return next(t.waiting_bytes for t in waiting if t.id == terminal)
 
     async def start(
         self, spec: LabSpec | None = None, *, files: dict[str, str] | None = None, wait: bool = True, **more: Any
@@ -186,9 +253,8 @@ class Kit:
         spec = spec or lab()
         run = Run(self, new_run_id(), [new_terminal_id() for _ in spec.terminals])
         given = {"pass.bpf.c": PASS_C} if files is None else files
-        await run.send(
-            StartRun, lab=spec, lab_digest="d", files=[LabFile(path=p, content=c, version=1) for p, c in given.items()],
-            runtime=RuntimeName.NAMESPACES, isolation=Isolation.STRANGERS, terminals=run.terminals, **more,
+        await run.send_start(
+            spec, files=[LabFile(path=p, content=c, version=1) for p, c in given.items()], terminals=run.terminals, **more,
         )
         if wait:
             await run.is_now(RunState.RUNNING)
@@ -209,13 +275,28 @@ class Run:
         await self.kit.runtime.handle(command)
         return command
 
+    async def send_start(self, spec: LabSpec | None = None, **more: Any) -> Command:
+        fields = {"files": [], **more}
+        return await self.send(
+            StartRun, lab=spec or lab(), lab_digest="d", runtime=self.kit.runtime_name, isolation=self.kit.isolation, **fields,
+        )
+
     async def stop(self) -> None:
         self.generation += 1
         await self.send(StopRun)
         await self.is_now(RunState.STOPPED)
 
-    async def is_now(self, state: RunState, *, after: int = 0) -> RunStateChanged:
-        return await self.kit.out.told(RunStateChanged, run=self.id, state=state, after=after)
+    async def is_now(self, state: RunState, *, after: int = 0, within_s: float = WITHIN_S) -> RunStateChanged:
+        """As soon as it is; a start that has failed is not waited for."""
+        waited = {state, RunState.FAILED} if state is RunState.RUNNING else {state}
+
+        def reached() -> RunStateChanged | None:
+            told = self.kit.out.events[after:]
+            return next((e for e in told if isinstance(e, RunStateChanged) and e.run == self.id and e.state in waited), None)
+
+        event = cast(RunStateChanged, await self.kit.out.until(reached, f"{self.id} to be {state}", within_s))
+        assert event.state is state, f"{self.id} has failed: {event.error}"
+        return event
 
     @property
     def states(self) -> list[RunState]:

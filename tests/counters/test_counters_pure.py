@@ -32,11 +32,16 @@ def _device(packets: int) -> DeviceCounters:
 # encoding and merging
 
 
+def _told(encoder: Encoder, values: list[int], at: float, *, full: bool = False) -> bytes | None:
+    encoder.put(0, values)
+    return encoder.body(at, full=full)
+
+
 @given(SAMPLES, st.data())
 def test_any_sequence_of_samples_merges_to_the_same_absolute_values(samples: list[list[int]], data: st.DataObject) -> None:
     encoder, merged = Encoder(7), Merged()
     for tick, sample in enumerate(samples):
-        body = encoder.encode(sample, tick * 0.1, full=data.draw(st.booleans()))
+        body = _told(encoder, sample, tick * 0.1, full=data.draw(st.booleans()))
         if body is not None:
             assert merged.take(body) is not None
         assert merged.values == sample
@@ -46,26 +51,34 @@ def test_any_sequence_of_samples_merges_to_the_same_absolute_values(samples: lis
 def test_after_a_loss_the_next_full_body_sets_everything_right(samples: list[list[int]], lost: set[int]) -> None:
     encoder, merged = Encoder(7), Merged()
     for tick, sample in enumerate(samples):
-        body = encoder.encode(sample, tick * 0.1)
+        body = _told(encoder, sample, tick * 0.1)
         if body is not None and tick not in lost:
             merged.take(body)
-    body = encoder.encode(samples[-1], 99.0, full=True)
+    body = _told(encoder, samples[-1], 99.0, full=True)
     assert body is not None and merged.take(body) is not None
     assert merged.values == samples[-1]
 
 
 def test_nothing_is_said_when_nothing_changed_but_a_full_body_comes_every_ten_seconds() -> None:
     encoder = Encoder(1)
-    assert encoder.encode([1, 2], 0.0) is not None
-    assert encoder.encode([1, 2], 9.9) is None
-    body = encoder.encode([1, 2], 10.0)
+    assert _told(encoder, [1, 2], 0.0) is not None
+    assert _told(encoder, [1, 2], 9.9) is None
+    body = _told(encoder, [1, 2], 10.0)
     assert body is not None and history_frame(body).kind == FULL
+
+
+def test_where_ticks_are_dear_each_is_told() -> None:
+    """Else nobody could tell a quiet second from one in which the sampler did not come round."""
+    encoder, merged = Encoder(1, every_tick=True), Merged()
+    assert merged.take(_told(encoder, [1, 2], 0.0) or b"")
+    quiet = merged.take(_told(encoder, [1, 2], 3.0) or b"")
+    assert quiet is not None and (quiet.kind, quiet.values, quiet.sampled_at) == (DELTA, [], 3.0)
 
 
 def test_a_delta_of_another_schema_or_before_any_full_body_is_refused() -> None:
     encoder = Encoder(1)
-    encoder.encode([1], 0.0)
-    delta = encoder.encode([2], 0.1)
+    _told(encoder, [1], 0.0)
+    delta = _told(encoder, [2], 0.1)
     assert delta is not None
     assert Merged().take(delta) is None
     other = Merged()
@@ -76,9 +89,9 @@ def test_a_delta_of_another_schema_or_before_any_full_body_is_refused() -> None:
 
 def test_a_frame_that_waits_does_not_change_when_later_samples_are_merged() -> None:
     encoder, merged = Encoder(1), Merged()
-    first = merged.take(encoder.encode([1, 1], 0.0) or b"")
+    first = merged.take(_told(encoder, [1, 1], 0.0) or b"")
     full = merged.full()
-    merged.take(encoder.encode([1, 9], 0.1) or b"")
+    merged.take(_told(encoder, [1, 9], 0.1) or b"")
     assert first is not None and first.values == [1, 1]
     assert full is not None and full.values == [1, 1]
     assert merged.values == [1, 9]
@@ -86,8 +99,8 @@ def test_a_frame_that_waits_does_not_change_when_later_samples_are_merged() -> N
 
 def test_frames_are_numbered_and_deltas_are_small() -> None:
     encoder, merged = Encoder(1), Merged()
-    merged.take(encoder.encode([0] * 200, 0.0) or b"")
-    frame = merged.take(encoder.encode([0] * 199 + [5], 0.1) or b"")
+    merged.take(_told(encoder, [0] * 200, 0.0) or b"")
+    frame = merged.take(_told(encoder, [0] * 199 + [5], 0.1) or b"")
     assert frame is not None
     assert (frame.kind, frame.number, frame.values) == (DELTA, 2, [199, 5])
     assert len(frame.to_bytes()) < 20
@@ -199,7 +212,7 @@ def _recent(samples: list[tuple[float, int]]) -> Recent:
     recent.take_schema(lab_schema("r0", 1, [NodeDevices("a", (Device(b"eth0", False),))]))
     encoder = Encoder(1)
     for at, packets in samples:
-        assert recent.take(at, encoder.encode(list(_device(packets)), at))
+        assert recent.take(at, _told(encoder, list(_device(packets)), at))
     return recent
 
 
@@ -221,3 +234,18 @@ def test_slow_samples_give_the_same_rate() -> None:
 def test_a_counter_that_starts_again_has_no_negative_rate() -> None:
     reading = _recent([(0.0, 500), (1.0, 3)]).reading("a", "eth0", "rx_packets", 1.0)
     assert reading is not None and (reading.value, reading.per_second) == (3, 0.0)
+
+
+def test_values_stay_at_their_places_and_only_what_has_changed_is_told() -> None:
+    encoder, merged = Encoder(1), Merged()
+    encoder.put(0, [1, 2])
+    encoder.put(2, [3, 4])
+    merged.take(encoder.body(0.0) or b"")
+    encoder.put(2, [3, 9])
+    encoder.put(0, [7])
+    encoder.put(0, [8])  # before anything was told
+    frame = merged.take(encoder.body(0.1) or b"")
+    assert frame is not None and frame.kind == DELTA
+    assert dict(zip(frame.values[::2], frame.values[1::2], strict=True)) == {0: 7, 3: 5}
+    assert merged.values == encoder.values == [8, 2, 3, 9]
+    assert encoder.body(0.2) is None

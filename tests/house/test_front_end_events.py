@@ -27,7 +27,10 @@ def test_the_front_end_knows_the_event(model: type[BaseModel]) -> None:
     assert not missing, f"{kind} lacks {missing} in types.ts"
 
 
-@pytest.mark.parametrize("model", [events.Diagnostic, events.VerifierLine, events.Attachment], ids=lambda model: model.__name__)
+@pytest.mark.parametrize(
+    "model", [events.Diagnostic, events.VerifierLine, events.Attachment, events.Impairment, events.TaggedFrame],
+    ids=lambda model: model.__name__,
+)
 def test_the_front_end_knows_the_parts(model: type[BaseModel]) -> None:
     assert [name for name in model.model_fields if f"{name}:" not in _interface(model.__name__)] == []
 

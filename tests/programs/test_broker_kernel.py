@@ -19,6 +19,7 @@ from netlab.host.kernel.process import run
 from netlab.host.programs import broker_worker as worker
 from netlab.host.programs.broker import Broker
 from netlab.host.programs.build import build
+from netlab.host.programs.build_sandbox import BuildSandbox
 from netlab.host.programs.load import Loaded
 from netlab.host.programs.service import Mode, ProgramOutcome
 from netlab.host.sandbox import delegation
@@ -247,7 +248,7 @@ async def test_a_large_object_is_not_even_read(lab: TwoNodes) -> None:
 async def test_the_process_that_reads_the_object_has_two_capabilities(lab: TwoNodes) -> None:
     with waiting_worker(lab) as process:
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
-        assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(lab.programs._sandbox.loader_uid)}
+        assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(BuildSandbox(lab.config).loader_uid)}
         for name in ("CapPrm", "CapEff", "CapBnd"):
             assert int(status[name], 16) == worker.CAPABILITIES == 1 << 12 | 1 << 39
         assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0 and status["Groups"].strip() == ""
@@ -265,7 +266,7 @@ async def test_a_node_that_is_taken_away_takes_the_process_along(lab: TwoNodes) 
 
 
 async def test_its_maps_are_charged_to_the_node(lab: TwoNodes) -> None:
-    group = lab.programs._broker._memory_group(lab.run_nodes.run, "server").parent
+    group = its_broker(lab)._memory_group(lab.run_nodes.run, "server").parent
     used = next(path for name in ("memory.current", "memory.usage_in_bytes") if (path := group / name).exists())
     before = int(used.read_text())
     large = COUNTING.replace("PERCPU_ARRAY", "ARRAY").replace("max_entries, 1)", "max_entries, 200000)")
@@ -305,20 +306,25 @@ async def test_the_filter_refuses_btf_and_everything_else_that_it_does_not_name(
     assert done.stdout == b"{1}", done
 
 
+def its_broker(lab: TwoNodes) -> Broker:
+    assert lab.programs._broker is not None, "there is one on every host"
+    return lab.programs._broker
+
+
 async def built(lab: TwoNodes, text: str) -> bytes:
-    made = (await build(lab.programs._sandbox, lab.program(), {"xdp.c": text})).object
+    made = (await build(BuildSandbox(lab.config), lab.program(), {"xdp.c": text})).object
     assert made
     return made
 
 
 async def hand_over(lab: TwoNodes, object_bytes: bytes) -> Loaded:
-    return await lab.programs._broker.load(lab.run_nodes, lab.program(), object_bytes, "native", None)
+    return await its_broker(lab).load(lab.run_nodes, lab.program(), object_bytes, "native", None)
 
 
 @contextmanager
 def waiting_worker(lab: TwoNodes) -> Iterator["subprocess.Popen[bytes]"]:
     """One that has shut itself in and waits for its object."""
-    broker = Broker(lab.config, lab.programs._sandbox.loader_uid)
+    broker = Broker(lab.config, BuildSandbox(lab.config).loader_uid)
     argv = broker.command(lab.run_nodes.run, lab.run_nodes.places["server"], lab.program(), "native", None)
     process = subprocess.Popen(argv, stdin=subprocess.PIPE)
     try:

@@ -11,11 +11,13 @@ import pytest_asyncio
 from netlab.domain.errors import ErrorCode, NetlabError
 from netlab.domain.lab import AttachPoint, ProgramSpec
 from netlab.host.kernel.cgroups import Hierarchies
-from netlab.host.programs import build_sandbox
+from netlab.host.programs import build_sandbox, layout
 from netlab.host.programs.build import Built, build
 from netlab.host.programs.build_sandbox import BuildSandbox
+from netlab.host.programs.layout import format_source
 from netlab.host.programs.line_table import read_line_table
 from netlab.host.sandbox.door import ContainerDoor
+from netlab.wire.replies import FormatReply
 from tests.two_nodes import HEADER, LICENSE, own_config
 
 pytestmark = pytest.mark.kernel
@@ -43,6 +45,28 @@ async def test_an_object_with_lines(sandbox: BuildSandbox) -> None:
     table = await read_line_table(built.object, sandbox.reader_uid)
     place = table.find("prog", 1)
     assert place and (place.file, place.line, place.text) == ("/lab/xdp.c", 5, "return XDP_PASS;")
+
+
+async def test_a_source_is_laid_out_as_the_kernel_does(sandbox: BuildSandbox) -> None:
+    crooked = PASS.replace("\n{\n\treturn", " {\n  if(ctx) { return 1; }\n    return").replace("}\n", "}\n\n\n\n", 1)
+    straight = await format_source(sandbox, "xdp.c", crooked)
+    assert "prog(struct xdp_md *ctx)\n{\n\tif (ctx) {\n\t\treturn 1;\n\t}\n\n\treturn XDP_PASS;\n}\n" in straight
+    assert await format_source(sandbox, "xdp.c", straight) == straight, "what is straight stays as it is"
+    starter = Path(__file__).parents[2] / "labs/xdp-01-first-program/start/xdp.c"
+    assert await format_source(sandbox, "xdp.c", starter.read_text()) == starter.read_text()
+
+
+async def test_half_a_source_is_laid_out_too(sandbox: BuildSandbox) -> None:
+    assert await format_source(sandbox, "own.h", "int   f(  {\n") != ""
+    reply = FormatReply.model_validate_json(await layout.answer(Endless(), "xdp.c", ""))
+    assert reply.error and reply.error.code is ErrorCode.BUILD_TIMEOUT and reply.content == ""
+
+
+class Endless:
+    """A layout that does not come to an end in time."""
+
+    async def format(self, path: str, text: str) -> str:
+        raise NetlabError(ErrorCode.BUILD_TIMEOUT, limit_s=build_sandbox.BUILD_LIMIT_S)
 
 
 async def test_an_attendees_own_header_is_found(sandbox: BuildSandbox) -> None:

@@ -117,7 +117,7 @@ def test_references_that_lead_nowhere(folder: Path) -> None:
     change(folder, "solution/01/solution.yaml", ("file: xdp.c", "file: xpd.c"), ("program: xdp", "program: xpd"))
     assert said(folder) == [
         "lab.yaml:1:5: the id other-lab is not the folder's name (write id: good-lab)",
-        "lab.yaml:10:18: server:eth0 has no link (add it to links)",
+        "lab.yaml:10:18: server:eth0 has no link (add it to links, or say what device it is)",
         "lab.yaml:12:25: there is no node named sever (nodes: client, server)",
         "lab.yaml:14:25: there is no start/xdq.c (did you mean xdp.c?)",
         "lab.yaml:18:11: there is no steps/01-lock.md (did you mean steps/01-look.md?)",

@@ -13,9 +13,11 @@ import pytest_asyncio
 from netlab.domain.ids import new_run_id, new_terminal_id
 from netlab.host.agent import redis_bridge
 from netlab.host.agent.redis_bridge import RedisBridge
+from netlab.wire.counters import unpack_packet
 from netlab.wire.events import CommandDone, parse_event
+from netlab.wire.redis_names import AGENT_GROUP, EVENTS_BYTES_MAX
 from netlab.wire.streams import HostStreams, TerminalChunk, WebStreams, connect
-from netlab.wire.terminals import CHUNK_BYTES
+from netlab.wire.terminals import CHUNK_BYTES, TerminalInput
 from tests.waiting import until
 
 
@@ -102,6 +104,22 @@ async def test_small_pieces_of_one_terminal_are_merged_up_to_a_chunk(bridged: Br
     assert len(waiting) == 4 and all(isinstance(w, TerminalChunk) and len(w.data) <= CHUNK_BYTES for w in waiting)
 
 
+async def test_what_redis_keeps_of_a_run_is_bounded_in_bytes_too(bridged: Bridged) -> None:
+    run = new_run_id()
+    for _ in range(3):
+        for number in range(50):
+            bridged.bridge.event(event(run, f"{number}" + "x" * 400_000))
+        bridged.bridge.event(event(run, "small"))
+    bridged.bridge.event(event(run, "the end"))
+
+    async def ended() -> list[tuple[str, bytes]] | None:
+        found = await bridged.web.events_after(run, "0", 10_000)
+        return found if found and b"the end" in found[-1][1] else None
+
+    kept = await until(ended, "all of it")
+    assert len(kept) > 10 and sum(len(data) for _, data in kept) < 2 * EVENTS_BYTES_MAX
+
+
 async def test_nothing_is_lost_or_doubled_while_redis_restarts(redis: Redis, bridged: Bridged) -> None:
     run, terminal = new_run_id(), new_terminal_id()
     bridged.bridge.event(event(run, "before"))
@@ -135,6 +153,27 @@ async def test_while_redis_is_away_the_oldest_go_first(redis: Redis, bridged: Br
     assert await events(bridged.web, run, 10) == [str(n) for n in range(20, 30)]
 
 
+async def test_no_tick_of_a_run_takes_the_place_of_the_one_before(redis: Redis, bridged: Bridged) -> None:
+    """A difference that nobody hears of makes every later value wrong until the next full sample."""
+    wanted: list[str] = []
+    streams = HostStreams(bridged.client, "ut", "local")
+    bridge = RedisBridge(streams, bridged.held.append, wanted.append)
+    async with bridged.client.pubsub() as heard:
+        await heard.subscribe(streams.keys.counters("local"))
+        for bodies in ({"r1": b"1"}, {"r2": b"a"}, {"r1": b"2"}, {"r1": b"3", "r2": b"b"}):
+            bridge.counters(bodies)
+        writer = asyncio.create_task(bridge.write_counters())
+        packets: list[dict[str, bytes]] = []
+        while len(packets) < 3:
+            message = await heard.get_message(ignore_subscribe_messages=True, timeout=5)
+            packets += [unpack_packet(message["data"])[1]] if message else []
+        assert packets == [{"r1": b"1", "r2": b"a"}, {"r1": b"2"}, {"r1": b"3", "r2": b"b"}] and not wanted
+        writer.cancel()
+    for _ in range(redis_bridge.TICKS_WAITING_MAX + 1):
+        bridge.counters({"r1": b"d", "r2": b"d"})
+    assert wanted == ["r1", "r2"], "what was dropped is asked for anew"
+
+
 async def test_flush_writes_what_waits_and_gives_up_in_time(redis: Redis, bridged: Bridged) -> None:
     run = new_run_id()
     await bridged.close()
@@ -151,3 +190,34 @@ async def test_flush_writes_what_waits_and_gives_up_in_time(redis: Redis, bridge
     await bridge.flush(0.5)
     assert time.monotonic() - began < 2 and len(bridge.waiting()) == 1
     await redis.start()
+
+
+async def test_what_redis_gave_to_an_agent_that_was_just_killed_is_typed_by_the_next(redis: Redis) -> None:
+    """For a moment Redis takes a killed agent for one that waits, and gives it what comes then."""
+    client = connect(redis.url)
+    streams, web = HostStreams(client, "ut", "local"), WebStreams(client, "ut")
+    run, terminal = new_run_id(), new_terminal_id()
+
+    async def type_(text: str) -> None:
+        await web.send_terminal("local", TerminalInput(run=run, terminal=terminal, data=text.encode()))
+
+    async def typed(number: int) -> list[bytes]:
+        inbox, found = streams.inbox(), []
+        async for message in inbox:
+            assert isinstance(message, TerminalInput)
+            found.append(message.data)
+            if len(found) == number:
+                break
+        await inbox.aclose()  # type: ignore[attr-defined]
+        return found
+
+    await type_("first")
+    assert await typed(1) == [b"first"]
+    await type_("e")
+    key = streams.keys.inbox("local")
+    assert await client.xreadgroup(AGENT_GROUP, "agent", {key: ">"})  # nobody lives to hand it on
+    await type_("cho")
+    assert await typed(2) == [b"e", b"cho"]
+    await type_("last")
+    assert await typed(1) == [b"last"], "and nothing is typed twice"
+    await client.aclose()
