@@ -4,8 +4,10 @@ Called by `make up`; skipped by digest.
 """
 
 import json
+import os
 import pwd
 import secrets
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,7 +51,9 @@ def ensure_database(step: Step, instance: Instance, folder: Path) -> None:
         step.note = "unchanged"
         return
     stamp.remove()
-    if not is_there:
+    if is_there:
+        hand_over_database(instance.state_dir / "web", pwd.getpwnam(WEB_USER))
+    else:
         Stamp(instance.stamps_dir / "sign-in").remove()
     step.doing = "migrating the database"
     manage(step, instance, folder, "migrate", "--no-input", "--verbosity", "0")
@@ -57,6 +61,21 @@ def ensure_database(step: Step, instance: Instance, folder: Path) -> None:
     manage(step, instance, folder, "collectstatic", "--no-input", "--clear", "--verbosity", "0")
     stamp.write(digest)
     step.note = "migrated, static files collected"
+
+
+def hand_over_database(folder: Path, web: pwd.struct_passwd) -> None:
+    """Root's own database, made by a command of `manage.py` before the first `make up`, becomes the web user's.
+
+    The web user may write into the folder: what it has put there in the file's place is left alone.
+    """
+    for path in folder.glob(f"{DATABASE}*"):
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            there = os.fstat(descriptor)
+            if stat.S_ISREG(there.st_mode) and there.st_uid == 0 and there.st_nlink == 1:
+                os.chown(f"/proc/self/fd/{descriptor}", web.pw_uid, web.pw_gid)
+        finally:
+            os.close(descriptor)
 
 
 def ensure_sign_in(step: Step, instance: Instance, folder: Path) -> SignIn:

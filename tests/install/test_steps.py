@@ -1,13 +1,14 @@
 """Progress and failures as a person sees them, digests, packages: the parts of the installer that need no installation."""
 
 import importlib.util
+import pwd
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from netlab.install import checks, code_folder, packages, processes, readiness, rootfs, up
+from netlab.install import checks, code_folder, content, packages, processes, readiness, rootfs, up
 from netlab.install.digests import Stamp, digest_files, walk
 from netlab.install.failure import Failed
 from netlab.install.progress import Progress, tail
@@ -113,6 +114,19 @@ def test_code_digest_is_stable_and_blind_to_caches() -> None:
         assert code_folder.digest() == first
     finally:
         cache.unlink()
+
+
+def test_a_database_that_root_has_made_becomes_the_web_user_s(tmp_path: Path) -> None:
+    database, elsewhere = tmp_path / content.DATABASE, tmp_path / "of_root"
+    elsewhere.touch()
+    for name in ("", "-wal"):
+        (tmp_path / f"{content.DATABASE}{name}").touch()
+    (tmp_path / f"{content.DATABASE}-shm").symlink_to(elsewhere)
+    (tmp_path / f"{content.DATABASE}-journal").hardlink_to(elsewhere)
+    content.hand_over_database(tmp_path, pwd.getpwnam("nobody"))
+    nobody = pwd.getpwnam("nobody").pw_uid
+    assert [path.stat().st_uid for path in (database, tmp_path / f"{content.DATABASE}-wal")] == [nobody, nobody]
+    assert elsewhere.stat().st_uid == 0
 
 
 def test_the_root_file_system_is_named_by_its_recipe() -> None:
