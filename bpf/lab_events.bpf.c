@@ -163,10 +163,10 @@ static __always_inline void count_row(struct slot *slot, __u32 ifindex, __u32 wh
 take:
 	row->ifindex = ifindex;
 	row->what = what;
+	if (what < PAGE_POOL_HOLD)
+		name_place(place);	/* before anybody sees the row and asks for the name */
 	barrier();
 	row->place = place;
-	if (what < PAGE_POOL_HOLD)
-		name_place(place);
 count:
 	__sync_fetch_and_add(&row->count, 1);
 out:
