@@ -6,10 +6,12 @@
  * the kernel's device links work between such: when the conduit's device goes,
  * the driver of the switch is unbound first.
  */
+#include <linux/completion.h>
 #include <linux/if_arp.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
+#include <linux/refcount.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
 #include "dsa_netlab.h"
@@ -20,6 +22,8 @@
 static LIST_HEAD(dsn_switches);
 static DEFINE_MUTEX(dsn_mutex);		/* of the list, and of making switches */
 static bool dsn_closing;
+static refcount_t dsn_unreleased;	/* switches, and the module itself */
+static DECLARE_COMPLETION(dsn_all_released);
 static struct workqueue_struct *dsn_workqueue;
 static const struct bus_type dsn_bus;
 
@@ -53,6 +57,16 @@ static void dsn_put_netdevs(struct dsn_switch *sw)
 
 /* --- device and driver --------------------------------------------------- */
 
+static void dsn_put_unreleased(void)
+{
+	if (refcount_dec_and_test(&dsn_unreleased))
+		complete(&dsn_all_released);
+}
+
+/* A switch that has been deleted may be released later, by somebody else: the
+ * kernel's work that ends the device link to the conduit holds it until then.
+ * The module's text must still be there, see dsn_exit().
+ */
 static void dsn_release(struct device *dev)
 {
 	struct dsn_switch *sw = container_of(dev, struct dsn_switch, dev);
@@ -60,6 +74,7 @@ static void dsn_release(struct device *dev)
 	put_net_track(sw->home, &sw->home_tracker);
 	kfree(sw->prefix);
 	kfree(sw);
+	dsn_put_unreleased();
 }
 
 static int dsn_probe(struct device *dev)
@@ -168,6 +183,7 @@ static struct dsn_switch *dsn_alloc(const struct dsn_request *request,
 	sw->home = get_net_track(current->nsproxy->net_ns, &sw->home_tracker,
 				 GFP_KERNEL);
 	dsn_chip_init(&sw->chip, request->ports + 1, tagger);
+	refcount_inc(&dsn_unreleased);
 	device_initialize(&sw->dev);
 	sw->dev.bus = &dsn_bus;
 	sw->dev.release = dsn_release;
@@ -391,6 +407,7 @@ static int __init dsn_init(void)
 {
 	int err;
 
+	refcount_set(&dsn_unreleased, 1);
 	dsn_flower_init();
 	dsn_workqueue = alloc_workqueue("dsa_netlab", 0, 0);
 	if (!dsn_workqueue)
@@ -431,6 +448,8 @@ static void __exit dsn_exit(void)
 	list_for_each_entry_safe(sw, next, &dsn_switches, list)
 		dsn_del(sw);
 	mutex_unlock(&dsn_mutex);
+	dsn_put_unreleased();
+	wait_for_completion(&dsn_all_released);
 	driver_unregister(&dsn_driver);
 	bus_unregister(&dsn_bus);
 	unregister_netdevice_notifier(&dsn_netdev_notifier);
