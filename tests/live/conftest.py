@@ -42,6 +42,7 @@ from tests.web.conftest import (  # noqa: F401  the same people and workshops as
     workshop,
 )
 
+PATIENCE_S = 20.0
 QUIET_S = 0.25
 """So long nothing may come when nothing should."""
 
@@ -55,13 +56,13 @@ class Browser:
     async def say(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
-    async def next(self, timeout_s: float = 5) -> Any:
+    async def next(self, timeout_s: float = PATIENCE_S) -> Any:
         """JSON as a dict, binary as bytes."""
         async with asyncio.timeout(timeout_s):
             data = await self.socket.recv()
         return json.loads(data) if isinstance(data, str) else data
 
-    async def until(self, kind: str, timeout_s: float = 5) -> Any:
+    async def until(self, kind: str, timeout_s: float = PATIENCE_S) -> Any:
         """The next text message of a type; what comes before it is dropped."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -69,7 +70,7 @@ class Browser:
                 if isinstance(message, dict) and message["type"] == kind:
                     return message
 
-    async def frame(self, timeout_s: float = 5) -> list[Any]:
+    async def frame(self, timeout_s: float = PATIENCE_S) -> list[Any]:
         async with asyncio.timeout(timeout_s):
             while not isinstance(data := await self.next(timeout_s), bytes):
                 pass
@@ -83,7 +84,7 @@ class Browser:
             return True
         return False
 
-    async def close_code(self, timeout_s: float = 5) -> tuple[int, Any]:
+    async def close_code(self, timeout_s: float = PATIENCE_S) -> tuple[int, Any]:
         """(code, the error that was said before it, if any)."""
         error = None
         with contextlib.suppress(ConnectionClosed):
@@ -178,7 +179,7 @@ class Voice:
         self.offset += len(data)
         await self.streams.publish_terminal(terminal, self.offset, data)
 
-    async def heard(self, seconds: float = 1.0, count: int = 1) -> list[TerminalMessage | FullSampleWanted]:
+    async def heard(self, seconds: float = PATIENCE_S, count: int = 1) -> list[TerminalMessage | FullSampleWanted]:
         """What web processes have sent to the host, at least `count`."""
         found: list[TerminalMessage | FullSampleWanted] = []
         try:

@@ -17,6 +17,7 @@ from netlab.runs.models import Run
 from netlab.wire.streams import HostStreams, WebStreams, connect
 from netlab.workshops.models import Attendee
 from tests.live.conftest import Voice, Web
+from tests.waiting import until
 
 
 class OwnRedis:
@@ -64,7 +65,7 @@ async def streams(own_redis: OwnRedis, config: Config, web: Web, run: Run) -> As
 
 async def _insist(work: object) -> None:
     """Until Redis is back for this client, as an agent would."""
-    for _ in range(100):
+    for _ in range(400):
         try:
             await work()  # type: ignore[operator]
             return
@@ -90,11 +91,19 @@ async def test_events_and_counters_go_on(
     await _insist(lambda: streams.put_schema(voice.schema))
     await _insist(lambda: voice.event("after"))  # perhaps before the hub listens again
     if own_redis.keeps:
-        assert (await browser.until("event", 10))["event"]["what"] == "after"
-        await voice.count(2, 2, full=True)
-        assert (await browser.frame(10))[4] == [2, 2]
+        assert (await browser.until("event"))["event"]["what"] == "after"
+
+        async def counted() -> bool:
+            """Said again until the hub listens again to what is kept nowhere."""
+            await voice.count(2, 2, full=True)
+            try:
+                return bool((await browser.frame(1))[4] == [2, 2])
+            except TimeoutError:
+                return False
+
+        await until(counted, "the counters")
     else:  # what it knew is gone: the page begins anew, by itself
-        assert (await browser.close_code(10))[0] == 4408
+        assert (await browser.close_code())[0] == 4408
         again = await web.run_socket(attendee.user, run, last_event=last)
         await again.until("snapshot")
         assert (await again.until("event"))["event"]["what"] == "after"
@@ -112,7 +121,7 @@ async def test_terminals_go_on(
     await asyncio.to_thread(own_redis.start)
     await _insist(lambda: voice.streams.client.ping())
     await voice.print(terminal, b"after\r\n")
-    assert await browser.next(10) == b"after\r\n"
+    assert await browser.next() == b"after\r\n"
 
 
 async def test_connections_that_break_end_no_socket(web: Web, run: Run, voice: Voice, attendee: Attendee) -> None:
@@ -124,7 +133,7 @@ async def test_connections_that_break_end_no_socket(web: Web, run: Run, voice: V
     await voice.streams.client.client_kill_filter(_type="normal", skipme=True)
     await voice.streams.client.client_kill_filter(_type="pubsub", skipme=True)
     await voice.event("after")
-    assert (await browser.until("event", 10))["event"]["what"] == "after"
+    assert (await browser.until("event"))["event"]["what"] == "after"
 
 
 async def test_a_page_that_comes_while_redis_is_away_is_told_to_try_again(
@@ -133,8 +142,8 @@ async def test_a_page_that_comes_while_redis_is_away_is_told_to_try_again(
     monkeypatch.setattr("netlab.live.subscriptions.CONFIRM_WITHIN_S", 0.5)
     await asyncio.to_thread(own_redis.stop)
     browser = await web.run_socket(attendee.user, run)
-    code, error = await browser.close_code(15)
+    code, error = await browser.close_code()
     assert code == 1013 and error["message"]
     await asyncio.to_thread(own_redis.start)
     again = await web.run_socket(attendee.user, run)
-    assert (await again.until("snapshot", 10))["type"] == "snapshot"
+    assert (await again.until("snapshot"))["type"] == "snapshot"

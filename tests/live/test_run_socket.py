@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from typing import cast
 
 from websockets.exceptions import ConnectionClosed
@@ -14,6 +15,7 @@ from netlab.wire.redis_names import EVENTS_MAX, Keys
 from netlab.wire.streams import FullSampleWanted
 from netlab.workshops.models import Attendee
 from tests.live.conftest import Browser, Voice, Web
+from tests.waiting import until
 
 
 async def test_a_new_page_gets_a_snapshot_and_then_events(web: Web, run: Run, voice: Voice, attendee: Attendee) -> None:
@@ -90,27 +92,28 @@ async def test_no_event_is_lost_or_doubled_under_random_disconnects(
             if dice.random() < 0.3:
                 await asyncio.sleep(dice.random() * 0.01)
 
-    async def listen(browser: Browser) -> None:
+    async def listen(browser: Browser, *, resumes: bool) -> None:
         nonlocal snapshots
         while len(seen) < total:
             message = await browser.next()
-            snapshots += message["type"] == "snapshot"
+            snapshots += resumes and message["type"] == "snapshot"
             if message["type"] == "event" and message["event"]["kind"] == "command_done":
                 seen.append((message["id"], message["event"]["what"]))
 
     speaking = asyncio.create_task(speak())
     connections = 0
     while len(seen) < total:
+        resumes = bool(seen)  # one may be cut off several times before it has heard of anything
         browser = await web.run_socket(attendee.user, run, last_event=seen[-1][0] if seen else None)
         connections += 1
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(dice.uniform(0.02, 0.15)):
-                await listen(browser)
+                await listen(browser, resumes=resumes)
         browser.socket.transport.abort()
     await speaking
     assert [what for _, what in seen] == [str(n) for n in range(total)]
     assert connections > 3
-    assert snapshots <= 2  # whoever has seen an event resumes
+    assert snapshots <= 1  # whoever has seen an event resumes
 
 
 async def test_a_browser_that_was_away_too_long_starts_anew(web: Web, run: Run, voice: Voice, attendee: Attendee) -> None:
@@ -173,17 +176,17 @@ async def test_rates(web: Web, run: Run, voice: Voice, attendee: Attendee) -> No
     assert await browser.quiet()
     await browser.say(type="rate", rate="slow")
     assert (await browser.frame())[4] == [1, 1]
+    began = time.monotonic()
     for value in range(2, 22):
         await voice.count(value, 1)
         await asyncio.sleep(0.02)
-    frames = []
-    with contextlib.suppress(TimeoutError):
-        while True:
-            frames.append(await browser.frame(1.3))
-    assert len(frames) <= 3  # not 20
-    assert frames[-1][4] == [21, 1]  # and the newest, though nothing came after it
+    frames = [await browser.frame()]
+    while frames[-1][4] != [21, 1]:  # the newest, though nothing came after it
+        frames.append(await browser.frame())
+    assert len(frames) <= 3 + (time.monotonic() - began)  # one a second, not 20
+    assert await browser.quiet(1.3)
     await browser.say(type="rate", rate="off")
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
     await voice.count(99, 1)
     assert await browser.quiet()
 
@@ -194,8 +197,11 @@ async def test_a_looked_at_run_is_watched(web: Web, run: Run, voice: Voice, atte
     await hidden.until("snapshot")
     assert await voice.streams.client.get(keys.watch(run.pk)) is None
     await hidden.say(type="rate", rate="fast")
-    await asyncio.sleep(0.1)
-    assert await voice.streams.watched([run.pk]) == {run.pk}
+
+    async def watched() -> bool:
+        return await voice.streams.watched([run.pk]) == {run.pk}
+
+    await until(watched, "the host to be told")
 
 
 async def test_a_slow_browser_is_closed(web: Web, run: Run, voice: Voice, attendee: Attendee) -> None:
