@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests import stack as real
 from tests.stack import Stack
@@ -17,7 +17,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "images"
 IMAGES = DOCUMENTS if os.environ.get("SCREENSHOTS") else Path(tempfile.mkdtemp(prefix="netlab-images-"))
 """Where pictures go: `make test ARGS='tests/browser' SCREENSHOTS=1` renews those of the documents."""
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
+"""Of every action and, since a context's own does not count for them, of every expectation: theirs would be 5 s."""
+expect.set_options(timeout=PATIENCE_MS)
 TWO_LABS_MB = 1024
 
 NewPerson = Callable[..., Page]

@@ -7,8 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.workspace import LAB
 from tests.stack import Stack
 
-ROSTER_PATIENCE_MS = 5_000
-"""The roster is told of a change at once; only then is it live."""
+ROSTER_PATIENCE_MS = 20_000
+"""The roster is told of a change at once; only then is it live. By itself it asks once a minute."""
 
 
 def sign_in(page: Page, stack: Stack) -> None:

@@ -23,7 +23,7 @@ from tests.browser.workspace import (
 )
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 SOLUTION = Path(__file__).resolve().parents[2] / "labs" / LAB / "solution"
 ICMP_STEP, REFUSED_STEP = 4, 5

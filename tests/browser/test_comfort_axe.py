@@ -11,7 +11,7 @@ from tests.browser.teaching import sign_in
 from tests.browser.workspace import join, open_lab, start_lab
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 THEMES = ["light", "dark", "projector"]
 COOKIE = "netlab_theme"
 
@@ -81,4 +81,5 @@ def test_pages_for_instructors(stack: Stack, person: NewPerson, theme: str) -> N
         page.screenshot(path=IMAGES / "host.png")
     page.goto(f"{stack.url}/instructor/new/")
     page.get_by_role("button", name="Make the workshop").click()
+    expect(page.get_by_role("alert")).to_contain_text("What you typed is still there")  # the answer, not the empty form
     assert violations(page) == [], "a form with mistakes"

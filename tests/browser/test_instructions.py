@@ -9,7 +9,7 @@ from tests.browser.conftest import NewPerson
 from tests.browser.workspace import CHECK_PATIENCE_MS, edit, expect_green, join, open_lab, open_step, prompt, start_lab
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 MINE = "// SPDX-License-Identifier: GPL-2.0\n/* as far as I came */\n"
 
 

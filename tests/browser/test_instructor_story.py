@@ -7,10 +7,18 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import IMAGES, NewPerson
 from tests.browser.teaching import act_on, code_of, confirm, expect_in_roster, make_workshop, open_workshop, row_of, sign_in
-from tests.browser.workspace import join_by_code, open_lab, open_step, prompt, start_lab, type_in_terminal
+from tests.browser.workspace import (
+    TEMPLATE_PATIENCE_MS,
+    join_by_code,
+    open_lab,
+    open_step,
+    prompt,
+    start_lab,
+    type_in_terminal,
+)
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 
 def test_bad_input_keeps_what_was_typed(stack: Stack, person: NewPerson) -> None:
@@ -65,7 +73,8 @@ def test_an_instructor_runs_a_workshop(stack: Stack, person: NewPerson) -> None:
     expect(teacher.get_by_role("img", name="QR code of the join link")).to_be_visible()
     expect(teacher.locator("#join-link")).to_have_attribute("href", re.compile(f"/join/{code}/$"))
     teacher.get_by_role("button", name="Copy link").click()
-    assert teacher.evaluate("navigator.clipboard.readText()").endswith(f"/join/{code}/")
+    copied = "end => navigator.clipboard.readText().then(text => text.endsWith(end))"
+    teacher.wait_for_function(copied, arg=f"/join/{code}/")
 
     join_by_code(ada, stack, code.replace("-", "").upper(), "Ada")
     expect(ada.get_by_role("heading", name=name)).to_be_visible()
@@ -112,6 +121,7 @@ def test_an_instructor_runs_a_workshop(stack: Stack, person: NewPerson) -> None:
     expect_refused(late, stack, code, "This workshop is over.")
     open_workshop(teacher)
     confirm(teacher, "New code …", "Make a new code")
+    expect(teacher.locator(".big-code")).not_to_have_text(code)  # the page comes anew
     fresh = code_of(teacher)
     assert fresh != code
     expect_refused(late, stack, code, "No workshop has this code.")
@@ -131,7 +141,7 @@ def test_an_instructor_runs_a_workshop(stack: Stack, person: NewPerson) -> None:
 
 def start_again(page: Page) -> None:
     page.get_by_role("button", name="Start again").first.click()
-    expect(prompt(page)).to_contain_text("client:/lab#")
+    expect(prompt(page)).to_contain_text("client:/lab#", timeout=TEMPLATE_PATIENCE_MS)
 
 
 def expect_refused(page: Page, stack: Stack, code: str, sentence: str) -> None:

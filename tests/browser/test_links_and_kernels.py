@@ -10,7 +10,7 @@ from tests.browser.conftest import NewPerson
 from tests.browser.workspace import join, open_lab, prompt, start_lab, type_in_terminal
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 DELAY_MS = 80
 

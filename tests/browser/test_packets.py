@@ -13,7 +13,7 @@ from tests.browser.conftest import IMAGES, NewPerson
 from tests.browser.workspace import CHECK_PATIENCE_MS, join, open_lab, start_lab, type_in_terminal
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 COOKIE = "netlab_theme"
 ENHANCED_PACKET = 6
@@ -51,9 +51,9 @@ def test_both_ends_of_a_link_side_by_side(stack: Stack, person: NewPerson, tmp_p
     type_in_terminal(page, "while sleep 0.1; do ping -c1 10.0.0.2; ip neigh flush dev eth0; done >/dev/null &")
     pane = capture_both_ends(page)
     grid = pane.get_by_role("grid", name="Packets at client:eth0 and server:eth0")
-    request = grid.get_by_role("row", name=re.compile("Echo request")).first
-    expect(request).to_be_visible(timeout=CHECK_PATIENCE_MS)
-    expect(request).to_contain_text(DELAY)
+    request = grid.get_by_role("row", name=re.compile("Echo request"))
+    expect(request.first).to_be_visible(timeout=CHECK_PATIENCE_MS)
+    expect(request.filter(has_text=DELAY).first).to_be_visible()  # the first may have passed before both ends were looked at
     expect(grid.get_by_role("row", name=re.compile("Who has")).first).to_be_visible()
 
     line = pane.get_by_role("combobox", name="Filter packets")
@@ -103,7 +103,9 @@ def test_both_ends_of_a_link_side_by_side(stack: Stack, person: NewPerson, tmp_p
     asked = [one for one in kept if one[12:14] == b"\x08\x00" and one[23] == 1 and one[ICMP_AT] == 8]
     assert len(asked) >= 3 and any(one[12:14] == b"\x08\x06" for one in kept)
 
-    listed = pane.get_by_text(re.compile(r"^\d+ of \d+ listed$")).inner_text()
+    count, listed = pane.get_by_text(re.compile(r"^\d+ of \d+ listed$")), ""
+    while listed != (listed := count.inner_text()):
+        page.wait_for_timeout(2000)  # the last ones may still be on their way to the page
     page.reload()
     page.get_by_role("tab", name="Packets").click()
     expect(line).to_have_value("icmp")
@@ -145,6 +147,7 @@ def test_a_capture_is_readable_in_each_theme(stack: Stack, person: NewPerson, th
     expect(pane.get_by_text(re.compile("^Start a capture"))).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Capture packets at client:eth0").click()
+    expect(pane.get_by_role("button", name="Stop")).to_be_visible(timeout=CHECK_PATIENCE_MS)  # the one connection is seen
     type_in_terminal(page, "ping -c4 -i0.2 10.0.0.2; (echo > /dev/tcp/10.0.0.2/9)")
     grid = pane.get_by_role("grid", name="Packets at client:eth0")
     refused = grid.get_by_role("row", name=re.compile("RST, ACK"))

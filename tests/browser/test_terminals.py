@@ -10,7 +10,7 @@ from tests.browser.conftest import IMAGES, NewPerson
 from tests.browser.workspace import join, open_lab, prompt, start_lab, type_in_terminal
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 AWAY_MS = 1500
 
@@ -30,8 +30,9 @@ def more(page: Page, title: str, action: str) -> None:
     page.get_by_role("menuitem", name=action).click()
 
 
-def focused_panel(page: Page) -> str:
-    return str(page.evaluate("document.activeElement.closest('[data-node]')?.dataset.node ?? ''"))
+def expect_focus_in(page: Page, node: str) -> None:
+    """What is typed before is lost, or goes elsewhere."""
+    page.wait_for_function("node => document.activeElement.closest('[data-node]')?.dataset.node === node", arg=node)
 
 
 def test_two_sides_are_remembered_and_reached_by_keys(stack: Stack, person: NewPerson) -> None:
@@ -48,10 +49,11 @@ def test_two_sides_are_remembered_and_reached_by_keys(stack: Stack, person: NewP
     # by keys alone: to the other side and back, and out
     page.locator(".terminal-tab[data-node=client] .xterm-screen").click()
     page.keyboard.press("Control+Shift+ArrowRight")
+    expect_focus_in(page, "server")
     page.keyboard.type("echo typed-on-$HOSTNAME\n")
     expect(right).to_contain_text("typed-on-server")
     page.keyboard.press("Control+Shift+ArrowLeft")
-    assert focused_panel(page) == "client"
+    expect_focus_in(page, "client")
     page.keyboard.press("Control+Shift+ArrowUp")
     expect(page.get_by_role("tab", name="client")).to_be_focused()
 
@@ -98,8 +100,9 @@ def test_what_was_printed_is_found(stack: Stack, person: NewPerson) -> None:
     expect(prompt(page)).to_contain_text("ready-2")
     expect(prompt(page)).not_to_contain_text("line-37.")
     page.keyboard.press("Control+Shift+F")
-    page.keyboard.type("line-37.")
     search = page.get_by_role("search", name="Search in terminal client")
+    expect(search.get_by_role("textbox")).to_be_focused()
+    page.keyboard.type("line-37.")
     expect(search.get_by_role("status")).to_have_text("1 of 1")
     expect(prompt(page)).to_contain_text("line-37.")
     page.screenshot(path=IMAGES / "terminal-search.png")
@@ -110,7 +113,7 @@ def test_what_was_printed_is_found(stack: Stack, person: NewPerson) -> None:
     expect(search.get_by_role("status")).to_have_text("no regular expression")
     page.keyboard.press("Escape")
     expect(search).to_have_count(0)
-    assert focused_panel(page) == "client"
+    expect_focus_in(page, "client")
 
 
 def test_a_paste_runs_nothing_unasked(stack: Stack, person: NewPerson) -> None:
@@ -131,6 +134,7 @@ def test_a_paste_runs_nothing_unasked(stack: Stack, person: NewPerson) -> None:
     page.keyboard.press("Shift+Insert")
     dialog = page.get_by_role("dialog", name="Paste and run 2 lines?")
     dialog.get_by_role("button", name="Cancel").click()
+    expect_focus_in(page, "client")
     page.keyboard.type("typed\n")
     expect(prompt(page)).to_contain_text("got-typed")
     expect(prompt(page)).not_to_contain_text("got-one")
@@ -159,7 +163,7 @@ def test_size_and_screen_reader_are_remembered(stack: Stack, person: NewPerson) 
     page.reload()
     expect(page.locator(".terminal-tab[data-node=client] .xterm-accessibility")).to_have_count(1)
     expect(page.locator(".terminal-tab[data-node=client] .xterm-accessibility-tree")).to_contain_text("client:/lab#")
-    assert _height(page) > before + 2
+    page.wait_for_function("height => document.querySelector('.xterm-rows > div').offsetHeight > height + 2", arg=before)
     page.locator(".xterm-screen:visible").click()
     page.keyboard.press("Control+0")
     page.wait_for_function("height => document.querySelector('.xterm-rows > div').offsetHeight == height", arg=before)
