@@ -66,7 +66,10 @@ def test_swapping_a_folder_for_a_link_in_the_middle(box: Box, folder: LabFolder)
         chdir "/lab"; mkdir "d"; open(my $f, ">", "d/secret"); print $f "bait"; close $f; symlink($ARGV[0], "d2");
         my ($x, $y) = ("d", "d2"); while (1) { syscall(316, -100, $x, -100, $y, 2) }""",
         str(box.secret.parent)], background=True)
-    time.sleep(0.2)
+    begun = time.monotonic() + 20
+    while folder.read("d/secret", LIMIT_BYTES) is None:
+        assert time.monotonic() < begun, "the loop has not begun"
+        time.sleep(0.01)
     end, seen, written = time.monotonic() + 2, 0, 0
     while time.monotonic() < end:
         found = folder.read("d/secret", LIMIT_BYTES)

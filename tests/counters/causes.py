@@ -94,7 +94,7 @@ def net() -> Iterator[Net]:
             made.run(node, f"ip addr add {own}/24 dev eth0; ip link set eth0 up; ip route add default via {router};"
                            "sysctl -qw net.ipv4.icmp_ratelimit=0")  # fmt: skip
         made.run("r", "sysctl -qw net.ipv4.icmp_ratelimit=0")
-        made.run("a", f"ping -q -c 1 -W 2 {B}")
+        made.run("a", f"for i in $(seq 30); do ping -q -c 1 -W 1 {B} && exit; done; exit 1")  # neighbours and carriers are there
         yield made
     finally:
         for name in made.names.values():

@@ -19,7 +19,7 @@ from tests.stack import TOP, Stack
 pytestmark = [pytest.mark.stack, pytest.mark.kernel, pytest.mark.timeout(300)]
 
 SECOND_UP_LIMIT_S = 10
-TAKEN_UP_AGAIN_S = 20
+TAKEN_UP_AGAIN_S = 60
 
 
 @pytest.fixture(scope="module")

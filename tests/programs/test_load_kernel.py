@@ -44,7 +44,9 @@ async def test_attached_seen_and_taken_off(strangers: TwoNodes, mode: Mode) -> N
     assert (now.node, now.interface, now.hook, now.mode, now.name) == ("server", "eth0", "xdp", mode, "prog")
     assert (await strangers.sh("client", "ping -c1 -W0.3 10.0.0.2")).exit_code == 1
     await clean(strangers)
-    assert (await strangers.sh("client", "ping -c1 -W2 10.0.0.2")).exit_code == 0
+    # several: a request that waits for a neighbour is lost when the kernel gives that neighbour up, as it may after the drops
+    again = "for i in $(seq 20); do ping -c1 -W1 10.0.0.2 && exit; done; exit 1"
+    assert (await strangers.sh("client", again, timeout_s=60)).exit_code == 0
 
 
 async def test_a_new_program_takes_the_place_of_the_old(strangers: TwoNodes) -> None:
