@@ -9,6 +9,16 @@ import pytest_asyncio
 from netlab.domain.lab import RuntimeName
 from tests.contract.kit import Kit, own_config
 
+HERE = Path(__file__).parent
+LIMIT_S = 500
+"""Of a test that may boot the guest and wait for a machine again and again; else what waits is cut before it can say for what."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
+
 
 @pytest.fixture(params=list(RuntimeName), ids=str)
 def runtime_name(request: pytest.FixtureRequest) -> RuntimeName:

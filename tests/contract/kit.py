@@ -31,10 +31,10 @@ from netlab.wire.terminals import TerminalAck, TerminalInput, TerminalResize
 from tests.waiting import until
 
 E = TypeVar("E", bound=EventBase)
-WITHIN_S = 20.0
+WITHIN_S = 40.0
 LOOK_EVERY_S = 0.1
 """Not all that is waited for is told to an outlet."""
-BOOT_WITHIN_S = 110.0
+BOOT_WITHIN_S = 240.0
 PATIENCE = 3.0
 """A guest's processor is a program on a machine that has other things to do."""
 

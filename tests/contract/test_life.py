@@ -46,7 +46,7 @@ async def test_start_tells_each_step_with_its_time_and_ends_running(kit: Kit) ->
 
 async def test_nodes_can_reach_each_other_and_nothing_is_left_after_stop(kit: Kit) -> None:
     run = await kit.start()
-    await run.shell(run.terminals[0], "ping -c1 -W1 10.0.0.2 | grep -o '[01] received'", "1 received")
+    await run.shell(run.terminals[0], "ping -c1 -w30 10.0.0.2 | grep -o '[01] received'", "1 received")
     await run.stop()
     assert run.states[-2:] == [RunState.STOPPING, RunState.STOPPED]
     assert {e.terminal for e in kit.out.of(TerminalClosed)} == set(run.terminals)
@@ -72,9 +72,9 @@ async def test_a_doubled_start_changes_nothing(kit: Kit) -> None:
 
 async def test_a_late_command_is_refused_and_changes_nothing(kit: Kit) -> None:
     run = await kit.start()
-    run.generation = 3
+    run.generation, seen = 3, len(kit.out.events)
     await run.send(ResetRun)
-    await run.is_now(RunState.RUNNING, after=len(kit.out.events))
+    await run.is_now(RunState.RUNNING, after=seen)
     for kind in (ResetRun, StopRun):
         with pytest.raises(NetlabError) as refused:
             await run.send(kind, generation=2)
@@ -182,7 +182,7 @@ async def test_reset_node_leaves_the_other_node_as_it_is(kit: Kit) -> None:
     await run.shell(server, "HERE=still; ip addr add 10.9.9.9/32 dev eth0; echo REA''DY", "READY")
     command = await run.send(ResetNode, node="client")
     assert (await kit.out.told(NodeReset, command=command.id)).node == "client"
-    await run.shell(client, "ls /root/mark 2>&1; ping -c1 -W1 10.0.0.2 | grep -o '[01] received'", "1 received")
+    await run.shell(client, "ls /root/mark 2>&1; ping -c1 -w30 10.0.0.2 | grep -o '[01] received'", "1 received")
     await run.shell(server, "echo ${HERE}-there; ip addr show dev eth0", "still-there")
     await kit.out.said(server, b"10.9.9.9")
     assert kit.out.of(TerminalClosed) == []
@@ -191,7 +191,7 @@ async def test_reset_node_leaves_the_other_node_as_it_is(kit: Kit) -> None:
 async def test_many_at_once_wait_for_their_turn_and_say_so(kit: Kit) -> None:
     await (await kit.start()).stop()  # a machine's template is there now, so all of them come to the same place at once
     at_once = kit.config.vm_clones_at_once if kit.is_vm else kit.config.concurrent_starts
-    runs = [await kit.start(wait=False) for _ in range(at_once + 2)]
+    runs = await asyncio.gather(*(kit.start(wait=False) for _ in range(at_once + 2)))  # one by one, the first may have ended
     for run in runs:
         await run.is_now(RunState.RUNNING)
     assert len({e.run for e in kit.out.of(HostStepFinished, key="turn")}) == 2
@@ -206,11 +206,11 @@ async def test_a_node_whose_first_process_ends_is_told_and_a_reset_brings_it_bac
     os.kill(live.nodes_there.places["server"].init_pid, signal.SIGKILL)
     await kit.out.told(NodeStopped, node="server")
     await kit.out.told(TerminalClosed, terminal=run.terminals[1])
-    await run.shell(run.terminals[0], "ping -c1 -W1 10.0.0.1 | grep -o '[01] received'", "1 received")
+    await run.shell(run.terminals[0], "ping -c1 -w30 10.0.0.1 | grep -o '[01] received'", "1 received")
     before = len(kit.out.events)
     await run.send(ResetNode, node="server")
     await kit.out.told(NodeReset, node="server", after=before)
     await kit.out.told(TerminalOpened, terminal=run.terminals[1], after=before)
-    await run.shell(run.terminals[1], "ping -c1 -W1 10.0.0.1 | grep -o '[01] received'", "1 received")
+    await run.shell(run.terminals[1], "ping -c1 -w30 10.0.0.1 | grep -o '[01] received'", "1 received")
     await run.stop()
     assert [e.node for e in kit.out.of(NodeStopped)] == ["server"], "a reset and a stop end nodes without a word"

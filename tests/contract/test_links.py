@@ -78,7 +78,7 @@ async def test_no_two_runs_share_a_tunnels_keys(vm: Kit) -> None:
     keys = []
     for _ in range(2):
         run = await vm.start(spec)
-        await run.shell(run.terminals[0], "ping -c1 -W5 10.7.0.2 > /dev/null && echo th''ere", "there")
+        await run.shell(run.terminals[0], "until ping -c1 -W5 10.7.0.2 > /dev/null; do sleep .1; done; echo th''ere", "there")
         before = len(vm.out.output[run.terminals[0]])
         await run.shell(run.terminals[0], "echo key=$(wg show wg0 public-key)=ye''k", "=yek")
         said = bytes(vm.out.output[run.terminals[0]][before:])

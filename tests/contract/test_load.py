@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 
 import pytest
 
@@ -31,7 +32,12 @@ async def test_a_busy_lab_is_seen_with_what_it_uses(kit: Kit) -> None:
     assert load.processors == os.cpu_count() and 0 < load.memory_available_mb < load.memory_total_mb
     agent, gone = load.processes
     assert (agent.name, agent.memory_mb > 10, gone.memory_mb, gone.cpu_percent) == ("agent", True, 0, 0)
-    assert meter.look(kit.runtime.runs(), own)[0] == load, "asked again at once: the books say nothing new"
+    for _ in range(5):  # whoever is held up in between does not ask at once
+        load, began = meter.look(kit.runtime.runs(), own)[0], time.monotonic()
+        again = meter.look(kit.runtime.runs(), own)[0]
+        if time.monotonic() - began < LEAST_S / 2:
+            break
+    assert again == load, "asked again at once: the books say nothing new"
 
 
 def _packets_to_itself() -> None:

@@ -52,7 +52,7 @@ async def test_yes_without_acks_stops_and_goes_on_and_ctrl_c_works(kit: Kit) -> 
     run.ack(terminal, out.end_offset[terminal] + 10**9)
     await out.until(lambda: out.end_offset[terminal] - before > 1.5 * UNACKED_HIGH_BYTES, "more y")
     run.type(terminal, b"\x03")
-    mark, deadline = len(out.output[terminal]), time.monotonic() + 10
+    mark, deadline = len(out.output[terminal]), time.monotonic() + 60
     while b"# " not in out.output[terminal][mark:] and time.monotonic() < deadline:
         run.ack(terminal, out.end_offset[terminal])
         await asyncio.sleep(0.01)
@@ -88,8 +88,8 @@ async def test_a_flood_of_input_to_a_program_that_does_not_read_is_bounded(kit: 
 async def test_a_shell_that_ends_closes_its_terminal_even_with_a_job_left_behind(kit: Kit) -> None:
     run = await kit.start()
     terminal = await _open(kit, run)
-    run.type(terminal, "nohup sleep 30 & exit\n")
-    closed = await kit.out.told(TerminalClosed, terminal=terminal, within_s=5)
+    run.type(terminal, "nohup sleep 600 & exit\n")
+    closed = await kit.out.told(TerminalClosed, terminal=terminal)
     assert closed.reason == "the shell ended"
     run.type(terminal, "ls\n")  # ignored: there is no such terminal any more
 

@@ -128,8 +128,9 @@ class Booted:
             self._machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=error)
 
     def report(self) -> Report:
-        """When the script has come to its end, or has not after LIMIT_S."""
-        while self._machine.poll() is None and time.monotonic() < self._began + LIMIT_S:
+        """When the script has come to its end, or has not after LIMIT_S: from now on, for until now others went first."""
+        deadline = time.monotonic() + LIMIT_S
+        while self._machine.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_S)
         said, console, error = (self._said(name) for name in (PORT, "console", "error"))
         report = parse(said)

@@ -13,7 +13,7 @@ from netlab.domain.resolve import ResolvedLab
 from netlab.host.kernel.netem import Netem
 from tests.guest.devices_kit import Built, built, check, face, lab, main, node
 
-TUNNEL_NOTICES_S = 30
+TUNNEL_NOTICES_S = 120
 """A peer that was made anew is spoken to in old keys for some 15 s, when it cannot speak first."""
 VLAN9 = {"kind": "vlan", "parent": "eth0", "id": 9}
 XDP_C = """

@@ -64,7 +64,7 @@ class Built:
         self.nodes, self.run = nodes, run
 
     async def do(self, where: str, *argv: str) -> str:
-        done = await self.nodes.execute(self.run, where, list(argv), cwd="/", timeout_s=20)
+        done = await self.nodes.execute(self.run, where, list(argv), cwd="/", timeout_s=120)
         assert done.exit_code == 0, f"{' '.join(argv)} in {where}: {done.exit_code} {done.stderr.decode()} {done.stdout.decode()}"
         return done.stdout.decode()
 
@@ -79,7 +79,7 @@ class Built:
 
     async def ping(self, where: str, address: str) -> float:
         """Milliseconds of the third; the first has asked for addresses."""
-        said = await self.do(where, "ping", "-n", "-c3", "-i0.2", "-W3", address)
+        said = await self.do(where, "ping", "-n", "-c3", "-i0.2", "-w30", address)
         return float(said.rpartition("/")[0].rpartition("/")[2]) if "rtt" in said else 0.0
 
     async def root(self, where: str, name: str) -> Any:

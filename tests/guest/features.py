@@ -5,7 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SECTION = "### "
-LIMIT_S = 300
+LIMIT_S = 500
 
 
 @dataclass(frozen=True)

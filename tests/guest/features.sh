@@ -26,7 +26,8 @@ two() {
 # in l, in r; with this mount namespace, so that /sys/fs/bpf is there
 l() { nsenter --net=/run/netns/l "$@"; }
 r() { nsenter --net=/run/netns/r "$@"; }
-reach() { l ping -q -c 1 -W 5 "$1"; }
+# again each second: a link that has just come up may lose the first
+reach() { l ping -q -c 1 -w 30 "$1"; }
 # `!` alone is never taken for a failure by bash -e
 fails() { ! "$@"; }
 
@@ -314,7 +315,7 @@ ip -6 route show | grep seg6
 # a ping that takes 100 ms longer, and loss
 two
 tc -n l qdisc add dev v0 root netem delay 100ms
-l ping -c 2 10.9.0.2 | grep -E 'time=1[0-9][0-9]'
+l ping -c 5 10.9.0.2 | grep -E 'time=1[0-9][0-9]'
 tc -n l qdisc change dev v0 root netem loss 100%
 fails l ping -c 1 -W 1 10.9.0.2
 
@@ -672,4 +673,4 @@ rmmod pktgen
 ### captures
 # `tcpdump` on a veth
 two
-(sleep 1; reach 10.9.0.2) & r timeout 15 tcpdump -c 1 -ni v0 icmp
+l ping -q -i 0.5 -w 60 10.9.0.2 & r timeout 60 tcpdump -c 1 -ni v0 icmp

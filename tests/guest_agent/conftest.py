@@ -34,7 +34,7 @@ class Guest:
 
     async def connect(self) -> None:
         """The next time the agent comes to the socket."""
-        self.host.connect(*await asyncio.wait_for(self.listening.get(), 10))
+        self.host.connect(*await asyncio.wait_for(self.listening.get(), 60))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 from netlab.wire.events import parse_event
 from netlab.wire.guest_port import GUEST_FRAME_BYTES_MAX, Kind, Message, PortSession
 
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 
 
 class HostSide:

@@ -19,7 +19,7 @@ from netlab.wire.guest_port import PORT_NAME
 from tests.guest_agent.host_side import HostSide
 
 MEMORY_MB = 256
-ANSWERS_MAX = 5000
+ANSWERS_MAX = 30_000
 
 
 class Machine:
@@ -154,7 +154,7 @@ class Shelf:
 
 
 async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    for _ in range(400):
+    for _ in range(12_000):
         with suppress(OSError):
             return await asyncio.open_unix_connection(str(path))
         await asyncio.sleep(0.005)

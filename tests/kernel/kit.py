@@ -19,7 +19,7 @@ from netlab.host.nodes.sandboxed import SandboxedNodes
 from netlab.host.nsworker.client import NsWorker
 from netlab.host.steps import SilentSink, Steps
 
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 def lab(**more: Any) -> ResolvedLab:

@@ -48,7 +48,8 @@ async def ask(on: Host, made: RunNodes, node: str, *argv: str) -> Any:
 
 
 async def reaches(on: Host, made: RunNodes, node: str, address: str) -> bool:
-    done = await on.nodes.execute(made, node, ["ping", "-c1", "-W2", address], cwd="/")
+    """Asked again each second: a bridge takes a port when the kernel has noticed that its link is up."""
+    done = await on.nodes.execute(made, node, ["ping", "-c1", "-w20", address], cwd="/", timeout_s=30)
     return done.exit_code == 0
 
 

@@ -33,12 +33,12 @@ char _license[] SEC("license") = "GPL";
 """
 
 
-async def sh(on: Host, made: RunNodes, node: str, script: str, timeout_s: float = 20) -> ExecResult:
+async def sh(on: Host, made: RunNodes, node: str, script: str, timeout_s: float = 60) -> ExecResult:
     return await on.nodes.execute(made, node, ["sh", "-c", script], timeout_s=timeout_s)
 
 
 async def neighbour_is_well(on: Host, made: RunNodes) -> None:
-    assert (await on.nodes.execute(made, "server", ["echo", "well"], timeout_s=5)).stdout == b"well\n"
+    assert (await on.nodes.execute(made, "server", ["echo", "well"], timeout_s=30)).stdout == b"well\n"
 
 
 async def test_fork_bomb(sandboxed: Host) -> None:
@@ -80,9 +80,11 @@ async def test_descriptors_are_limited(sandboxed: Host) -> None:
 async def test_cpu_is_limited(sandboxed: Host) -> None:
     made = await sandboxed.build()
     hog = "timeout 1 sh -c 'while :; do :; done'"
-    done = await sh(sandboxed, made, "client", f"{hog} & {hog}; wait; times")
-    used = sum(float(part.rstrip("s").partition("m")[2]) for part in done.stdout.decode().split()[2:])
-    assert used < 0.9, f"two busy loops of 1 s used {used} s at a quota of half a core"
+    done = await sh(sandboxed, made, "client", f"date +%s.%N; {hog} & {hog}; wait; date +%s.%N; times")
+    began, ended, *times = done.stdout.decode().split()
+    used = sum(float(part.rstrip("s").partition("m")[2]) for part in times[2:])
+    late_s = max(float(ended) - float(began) - 1, 0)  # whoever ends them late lets them go on at half a core
+    assert used < 0.9 + late_s / 2, f"two busy loops of 1 s (and {late_s} s) used {used} s at a quota of half a core"
 
 
 def sandboxed_pids(on: Host, made: RunNodes, node: str) -> set[int]:
@@ -119,7 +121,7 @@ async def test_a_kernel_without_tokens_gives_no_bpf_at_all(sandboxed: Host, monk
     monkeypatch.setattr(delegation, "options", lambda isolation: {"delegate_cmds": "no_such_command"})
     made = await sandboxed.build()
     assert [place.bpffs for place in made.places.values()] == [None, None]
-    assert (await sh(sandboxed, made, "client", "ping -c1 -W1 10.0.0.2")).exit_code == 0
+    assert (await sh(sandboxed, made, "client", "ping -c1 -w30 10.0.0.2")).exit_code == 0
     status = (await sh(sandboxed, made, "client", "grep CapBnd /proc/self/status")).stdout.split()[1]
     assert not int(status, 16) >> CAP_BPF & 1
     denied = await sh(sandboxed, made, "client", "bpftool map create /sys/fs/bpf/m type array key 4 value 4 entries 1 name m")

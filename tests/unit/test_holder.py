@@ -57,6 +57,7 @@ async def test_a_pty_outlives_who_opened_it(holder: Holder) -> None:
 async def test_put_again_replaces_and_nothing_leaks(holder: Holder) -> None:
     path, process = holder
     client = HolderClient(path)
+    assert await client.ids() == []  # it has opened whatever it needs
     before = len(os.listdir(f"/proc/{process.pid}/fd"))
     for number in range(50):
         read, write = os.pipe()
@@ -67,8 +68,7 @@ async def test_put_again_replaces_and_nothing_leaks(holder: Holder) -> None:
     os.close(held.descriptor)
     assert held.meta["n"] == 49
     await client.drop("t")
-    await asyncio.sleep(0.1)
-    assert len(os.listdir(f"/proc/{process.pid}/fd")) == before
+    await until(lambda: len(os.listdir(f"/proc/{process.pid}/fd")) <= before, f"no more than {before} descriptors")
 
 
 async def test_nonsense_ends_one_connection_and_nothing_else(holder: Holder) -> None:
@@ -77,7 +77,7 @@ async def test_nonsense_ends_one_connection_and_nothing_else(holder: Holder) -> 
     await client.put("t", read, {})
     for message in (b"nonsense", b"{}", b'{"do":"put","id":"x","meta":{}}', b"[]", b'{"do":"take","id":[]}'):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
-            peer.settimeout(2)
+            peer.settimeout(20)
             peer.connect(str(holder[0]))
             peer.send(message)
             assert peer.recv(1000) in (b"", b'{"ok": false}')

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import redis as redis_client
 
 from netlab.domain.ids import new_run_id, new_terminal_id
 from netlab.host.agent import redis_bridge
@@ -28,11 +29,19 @@ class Redis:
 
     async def start(self) -> None:
         self._start()
-        await until(self.socket.exists, "Redis")
+        await until(self._answers, "Redis")
 
     def _start(self) -> None:
         words = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""]
         self.process = subprocess.Popen([*words, "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL)
+
+    def _answers(self) -> bool:
+        """Its socket is there before it has read what it kept."""
+        with redis_client.Redis(unix_socket_path=str(self.socket)) as client:
+            try:
+                return bool(client.ping())
+            except redis_client.exceptions.ConnectionError:
+                return False
 
     def stop(self) -> None:
         self.process.terminate()
@@ -132,7 +141,7 @@ async def test_nothing_is_lost_or_doubled_while_redis_restarts(redis: Redis, bri
     await redis.start()
     assert await events(bridged.web, run, 3) == ["before", "away 1", "away 2"]
     assert await bridged.web.terminal_output(terminal, 0) == [(5, b"hello")]
-    assert bridged.held == [True, False]
+    await until(lambda: bridged.held == [True, False], "the bridge to say that it goes on")  # when all is written
 
 
 async def test_output_that_was_taken_already_is_not_doubled(bridged: Bridged) -> None:
@@ -160,6 +169,8 @@ async def test_no_tick_of_a_run_takes_the_place_of_the_one_before(redis: Redis, 
     bridge = RedisBridge(streams, bridged.held.append, wanted.append)
     async with bridged.client.pubsub() as heard:
         await heard.subscribe(streams.keys.counters("local"))
+        told = await heard.get_message(timeout=20)
+        assert told and told["type"] == "subscribe"  # what is told before that is told to nobody
         for bodies in ({"r1": b"1"}, {"r2": b"a"}, {"r1": b"2"}, {"r1": b"3", "r2": b"b"}):
             bridge.counters(bodies)
         writer = asyncio.create_task(bridge.write_counters())
@@ -181,7 +192,7 @@ async def test_flush_writes_what_waits_and_gives_up_in_time(redis: Redis, bridge
     bridge = RedisBridge(HostStreams(bridged.client, "ut", "local"), bridged.held.append)
     bridge.event(event(run, "last"))
     bridge.blob("c1", b"blob")
-    await bridge.flush(2)
+    await bridge.flush(20)
     web = WebStreams(bridged.client, "ut")
     assert await events(web, run, 1) == ["last"] and await web.blob("c1") == b"blob"
     redis.stop()

@@ -8,6 +8,16 @@ import pytest
 from netlab.host.vm.api import GuestImage
 from tests.vm import kit
 
+HERE = Path(__file__).parent
+LIMIT_S = 400
+"""Of a test: it may wait for a slow guest more than once, and what waits says for what."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
+
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> GuestImage:

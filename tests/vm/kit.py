@@ -26,7 +26,7 @@ from netlab.host.vm.templates import TemplateStore
 
 SHAPE = Shape(memory_mb=128)
 FIRST_UID = 1_990_000_000
-WITHIN_S = 30.0
+WITHIN_S = 90.0
 TINY_GUEST = Path(__file__).parent / "tiny_guest" / "init.c"
 
 

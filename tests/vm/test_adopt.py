@@ -16,10 +16,11 @@ from netlab.host.nodes import marks
 from netlab.host.vm.machine import QemuMachine
 from netlab.wire.host_report import Leftover
 from tests.vm.kit import Line, Vms, ask, until
+from tests.waiting import until as until_awaited
 
 pytestmark = pytest.mark.kernel
 TOP = Path(__file__).parents[2]
-SOON_S = 10.0
+SOON_S = 60.0
 
 
 async def _machine_of_a_killed_agent(host: Vms) -> tuple[str, int]:
@@ -32,7 +33,7 @@ async def _machine_of_a_killed_agent(host: Vms) -> tuple[str, int]:
         cwd=TOP, stdout=subprocess.PIPE, start_new_session=True,
     )
     assert agent.stdout
-    pid = int(await asyncio.wait_for(agent.stdout.readline(), 60))
+    pid = int(await asyncio.wait_for(agent.stdout.readline(), 120))
     os.killpg(agent.pid, signal.SIGKILL)
     await agent.wait()
     return run, pid
@@ -65,11 +66,27 @@ async def test_what_happened_while_nobody_listened_is_known(host: Vms, line: str
     await host.machines.close()
     _, writer = await asyncio.open_unix_connection(str(host.config.run_dir / "vms" / machine.run / "port"))
     writer.write(line.encode() + b"\n")
-    await asyncio.sleep(1)
+    status = {"panicked": "guest-panicked", "powered_off": "shutdown"}[cause]
+    await until_awaited(lambda: _is(host, machine.run, status), f"QEMU to see that it has {cause}", SOON_S)
     writer.close()
     assert port.writer.is_closing()
     again = await host.machines.adopt(machine.run)
     assert again is not None and again.ended.done() and again.ended.result().cause == cause
+
+
+async def _is(host: Vms, run: str, status: str) -> bool:
+    """Asked on a connection of its own, which hears of nothing that has happened before and is gone afterwards."""
+    reader, writer = await asyncio.open_unix_connection(str(host.config.run_dir / "vms" / run / "monitor"))
+    try:
+        await reader.readline()
+        answer = {}
+        for name in ("qmp_capabilities", "query-status"):
+            writer.write(json.dumps({"execute": name}).encode() + b"\n")
+            while "return" not in (answer := json.loads(await reader.readline())):  # an event may come between
+                assert "error" not in answer, answer
+        return bool(answer["return"]["status"] == status)
+    finally:
+        writer.close()
 
 
 async def test_one_that_was_being_put_away_when_the_agent_was_killed_goes_on(host: Vms) -> None:

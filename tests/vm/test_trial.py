@@ -90,7 +90,7 @@ async def _is_found(host: Vms, run: str) -> bool:
 
 async def _mark_of_trial(host: Vms) -> VmMark:
     """Of one that runs."""
-    for _ in range(1000):
+    for _ in range(3000):  # the probe looks at everything else first
         for run in marked_runs(host.config.run_dir):
             mark = read_mark(VmPlace(host.config.run_dir, run))
             if mark is not None and run.startswith("trial-tcg-") and mark.pid:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .bench import Bench, run, wait_for_text, wait_until
-from .frames import Tap, frame
+from .frames import ARRIVES_S, Tap, frame
 
 UNKNOWN = "de:ad:be:ef:ee:03"
 SECOND = "00:00:de:ad:be:ef"
@@ -27,7 +27,7 @@ def _join(interface: str) -> socket.socket:
 
 
 def _gets(tap: Tap, token: bytes, expected: bool, what: str) -> None:
-    seen = tap.got(token, 2.0 if expected else 0.15) is not None
+    seen = tap.got(token, ARRIVES_S if expected else 0.15) is not None
     assert seen == expected, f"{what}: {'does not arrive' if expected else 'arrives'}"
 
 

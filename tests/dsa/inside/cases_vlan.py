@@ -131,7 +131,7 @@ def case_an_externally_learned_entry_roams_and_does_not_age(lab: Bench) -> None:
     run(f"bridge fdb add {UNKNOWN} dev lan1 master extern_learn vlan 1")
     assert UNKNOWN in run("bridge fdb show brport lan1")
     lab.host(1).send()
-    wait_until("others age", lambda: lab.learned(lab.host(1).mac) == [], 5)
+    wait_until("others age", lambda: lab.learned(lab.host(1).mac) == [], 30)
     assert UNKNOWN in run("bridge fdb show brport lan1")
     lab.host(2).send(source=UNKNOWN)
     wait_until("roams", lambda: UNKNOWN in run("bridge fdb show brport lan2"))

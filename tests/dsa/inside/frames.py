@@ -21,7 +21,7 @@ CLONE_NEWNET = 0x40000000
 TP_STATUS_VLAN_VALID = 0x10
 _libc = ctypes.CDLL(None, use_errno=True)
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-ARRIVES_S = 2.0
+ARRIVES_S = 20.0
 QUIET_S = 0.12
 """How long to wait for a frame that must come, and for one that must not."""
 

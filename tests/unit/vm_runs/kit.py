@@ -43,7 +43,7 @@ class VmKit:
         self.runtime.load()
         await self.runtime.open()
         self.runtime.watch_guest()
-        await until(lambda: self.runtime.guest_report().state == "ready", "the guest", within_s=5)
+        await until(lambda: self.runtime.guest_report().state == "ready", "the guest")
 
     async def restart(self) -> None:
         """As a killed agent comes back: nothing is said to the old one any more."""
@@ -84,5 +84,5 @@ class VmRun:
         await self.kit.runtime.handle(command)
         return command
 
-    async def is_now(self, state: RunState, *, after: int = 0, within_s: float = 15) -> RunStateChanged:
+    async def is_now(self, state: RunState, *, after: int = 0, within_s: float = 30) -> RunStateChanged:
         return await self.kit.out.told(RunStateChanged, run=self.id, state=state, after=after, within_s=within_s)

@@ -12,6 +12,7 @@ import pytest
 from netlab.domain.ids import new_terminal_id
 from netlab.domain.lifecycle import RunState
 from netlab.host.vm_runs.counters import GuestCounters
+from netlab.host.vm_runs.hearing import TOLD_BYTES_PER_S
 from netlab.wire.commands import BLOB_BYTES_MAX, ExportHome, OpenStep
 from netlab.wire.counters import FULL
 from netlab.wire.events import CommandDone, FileChanged, MapsSeen, RunStateChanged, TerminalOpened, TraceTold, VerifierLine
@@ -111,6 +112,7 @@ async def test_call_graphs_are_told_as_they_are(vms: VmKit) -> None:
 
 
 async def test_an_event_is_about_this_run_and_about_commands_that_were_sent(vms: VmKit) -> None:
+    began = time.time()
     mine, yours = await vms.start(), await vms.start()
     sent = await mine.send(OpenStep, step="mtu")
     mine.guest.event({"kind": "command_done", "what": "x", "generation": 77, "command": "c0000000000"}, run=yours.id)
@@ -118,7 +120,7 @@ async def test_an_event_is_about_this_run_and_about_commands_that_were_sent(vms:
     await vms.out.told(CommandDone, what="y")
     told = [(e.run, e.generation, e.command) for e in vms.out.of(CommandDone)]
     assert told == [(mine.id, 1, None), (mine.id, 1, sent.id)]
-    assert all(abs(e.at - time.time()) < 5 for e in vms.out.of(CommandDone))
+    assert all(began - 1 < e.at < time.time() + 1 for e in vms.out.of(CommandDone))
 
 
 async def test_bytes_of_terminals_that_the_run_has_not_are_dropped(vms: VmKit) -> None:
@@ -143,7 +145,7 @@ async def test_a_guest_that_ignores_its_credit_is_not_heard_beyond_it(vms: VmKit
 async def test_garbage_breaks_the_run_alone(vms: VmKit) -> None:
     mine, yours = await vms.start(), await vms.start()
     flood = asyncio.create_task(_flood(mine))
-    broken = await mine.is_now(RunState.BROKEN, within_s=10)
+    broken = await mine.is_now(RunState.BROKEN)
     flood.cancel()
     assert broken.error is not None and "no sense" in broken.error.message
     sent = await yours.send(OpenStep, step="mtu")
@@ -160,21 +162,25 @@ async def test_a_stream_without_a_frame_breaks_the_run(vms: VmKit) -> None:
             await asyncio.sleep(0.01)
 
     pouring = asyncio.create_task(pour())
-    await run.is_now(RunState.BROKEN, within_s=10)
+    await run.is_now(RunState.BROKEN)
     pouring.cancel()
 
 
 async def test_a_flood_of_events_is_slowed_down_and_harms_nobody(vms: VmKit) -> None:
     mine, yours = await vms.start(), await vms.start()
-    text = "z" * 60_000
+    text, flood_began = "z" * 60_000, time.monotonic()
     for number in range(250):
         mine.guest.event({"kind": "file_changed", "path": f"f{number % 60}.c", "content": f"{number}{text}", "base_version": 0})
     await asyncio.sleep(2)
     told = sum(len(e.content or "") for e in vms.out.of(FileChanged))
-    assert told < 10 << 20, "a burst, then half a megabyte a second"
-    began = time.monotonic()
-    await yours.send(OpenStep, step="mtu")
-    assert time.monotonic() - began < 0.5
+    late_s = max(time.monotonic() - flood_began - 4, 0)
+    assert told < (10 << 20) + late_s * TOLD_BYTES_PER_S, "a burst, then half a megabyte a second"
+    took_s = []
+    for _ in range(3):  # the flood holds up all of them alike, another process perhaps one
+        began = time.monotonic()
+        await yours.send(OpenStep, step="mtu")
+        took_s.append(time.monotonic() - began)
+    assert min(took_s) < 0.5
     assert [r.state for r in vms.runtime.runs()] == ["running", "running"]
 
 

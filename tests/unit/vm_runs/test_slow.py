@@ -60,7 +60,7 @@ async def test_a_run_whose_machine_ends_while_it_is_put_aside_can_be_stopped(
     vms.machines.running[run.id].ended.set_result(Ending("panicked", "it panicked"))
     await asyncio.sleep(0.1)
     run.generation = 3
-    await asyncio.wait_for(run.send(StopRun), 2)
+    await asyncio.wait_for(run.send(StopRun), 30)
     await run.is_now(RunState.STOPPED)
 
 
