@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ async def test_a_baked_lab_says_nothing_until_it_is_somebodys(guest: Guest) -> N
     assert [(e["node"], e["title"]) for e in events[:2]] == [("client", "client"), ("server", "The server")]
     assert (events[2]["state"], events[2]["generation"], events[2]["command"]) == ("running", 3, wish.id)
     for terminal in wish.terminals:
-        assert bytes(guest.host.output[terminal]).endswith(b"# "), "the prompt, from the first byte on"
+        output = guest.host.output[terminal]
+        await guest.host.until(partial(output.endswith, b"# "), "the prompt, from the first byte on")
     await shell(guest, wish.terminals[0], "echo $(ls) $(cat mine.txt)", "mine.txt pass.bpf.c mine")
 
 
