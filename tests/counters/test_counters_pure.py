@@ -19,7 +19,7 @@ from netlab.host.counters.schema import (
     shown,
     xdp_values,
 )
-from netlab.wire.counters import DELTA, FULL, Encoder, Merged, full_body, history_frame
+from netlab.wire.counters import DELTA, FULL, VALUE_MAX, Encoder, Merged, full_body, history_frame
 
 COUNTS = st.integers(0, 2**63 - 1)
 SAMPLES = st.integers(1, 6).flatmap(lambda n: st.lists(st.lists(COUNTS, min_size=n, max_size=n), min_size=1))
@@ -57,6 +57,15 @@ def test_after_a_loss_the_next_full_body_sets_everything_right(samples: list[lis
     body = _told(encoder, samples[-1], 99.0, full=True)
     assert body is not None and merged.take(body) is not None
     assert merged.values == samples[-1]
+
+
+def test_what_no_counter_can_be_is_told_as_the_nearest_that_one_can() -> None:
+    encoder, merged = Encoder(1), Merged()
+    for at, (values, told) in enumerate((
+        ([5, 2**64 + 1, 3], [5, VALUE_MAX, 3]), ([6, 7, 2**63], [6, 7, VALUE_MAX]), ([2**70, 0, 0], [VALUE_MAX, 0, 0]),
+    )):  # fmt: skip
+        merged.take(_told(encoder, values, float(at)) or b"")
+        assert merged.values == told
 
 
 def test_nothing_is_said_when_nothing_changed_but_a_full_body_comes_every_ten_seconds() -> None:
@@ -247,5 +256,5 @@ def test_values_stay_at_their_places_and_only_what_has_changed_is_told() -> None
     frame = merged.take(encoder.body(0.1) or b"")
     assert frame is not None and frame.kind == DELTA
     assert dict(zip(frame.values[::2], frame.values[1::2], strict=True)) == {0: 7, 3: 5}
-    assert merged.values == encoder.values == [8, 2, 3, 9]
+    assert merged.values == list(encoder.values) == [8, 2, 3, 9]
     assert encoder.body(0.2) is None
