@@ -41,6 +41,9 @@ export class LayoutStore {
     const query = window.matchMedia(NARROW);
     this.state = { layout: readLayout(this.kept()), maximised: null, present: [], narrow: query.matches };
     query.addEventListener("change", () => this.set({ narrow: query.matches }));
+    window.addEventListener("pagehide", () => {
+      if (this.timer) this.keep();
+    });
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -111,6 +114,8 @@ export class LayoutStore {
   }
 
   private keep(): void {
+    window.clearTimeout(this.timer);
+    this.timer = 0;
     try {
       localStorage.setItem(this.key, JSON.stringify(this.state.layout));
     } catch {
