@@ -56,17 +56,18 @@ def print_processes(infos: list[dict[str, Any]]) -> None:
 
 def print_rest(instance: Instance, wanted: Resolved, report: readiness.Report | None) -> None:
     print(f"\n{'address':16} {wanted.public_url}/")
-    print(f"{'guest image':16} {guest.of_instance(instance).text}")
+    image = guest.of_instance(instance)
+    print(f"{'guest image':16} {image.text}")
     print(f"{'sign-in':16} {instance.sign_in_file}, or `make password`")
     if report:
         print(f"{'host report':16} {report.age_s:.0f} s old; {report.runs} labs run; {len(report.leftovers)} leftovers")
-        print(f"{'VM labs':16} {guest_words(report.guest)}")
+        print(f"{'VM labs':16} {guest_words(report.guest, image.state)}")
         if report.missing:
             print(f"{'kernel without':16} {', '.join(report.missing)} (why: .venv/bin/python -m netlab.host probe)")
 
 
-def guest_words(guest: dict[str, Any]) -> str:
-    """How it stands with VMs, in half a line."""
+def guest_words(guest: dict[str, Any], image: str = "absent") -> str:
+    """How it stands with VMs, in half a line. `image` is what the image's folder says: the agent notices a moment later."""
     state, doing, left = guest.get("state", "absent"), guest.get("doing", ""), guest.get("minutes_left")
     if state == "ready":
         how = "hardware virtualisation" if guest.get("acceleration") == "kvm" else "software emulation"
@@ -77,6 +78,8 @@ def guest_words(guest: dict[str, Any]) -> str:
         "trying": "trying whether the guest kernel boots", "failed": "the guest kernel could not be built",
         "cannot_boot": "the guest kernel does not boot",
     }
+    if image == "building":
+        return "as soon as the guest image is built"
     return words.get(state, "no guest kernel; `make guest` builds it")
 
 

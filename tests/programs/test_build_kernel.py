@@ -170,6 +170,8 @@ async def test_what_a_killed_agent_left_is_cleared(sandbox: BuildSandbox) -> Non
         await asyncio.sleep(0.02)
         if Hierarchies.of_this_host().pids(group):
             break
+    else:
+        raise AssertionError("there was nothing to clear")
     await BuildSandbox(sandbox._config).clear()
     assert not Hierarchies.of_this_host().folders(group)
     assert (await building).code != 0
