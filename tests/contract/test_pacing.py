@@ -8,7 +8,7 @@ from tests.contract.kit import Kit, lab
 pytestmark = pytest.mark.kernel
 
 MAX_PPS = 20_000
-ARP_S, GUARD_S = 2, 30.0
+ARP_S, GUARD_S = 2, 10.0
 ONE_S = "until flood 10.0.0.2 --udp 80 --pps 1 --seconds 1 | grep '1 packets in 1[.]0 s'; do :; done"
 """Until nobody has held it up."""
 

@@ -89,7 +89,7 @@ async def test_a_shell_that_ends_closes_its_terminal_even_with_a_job_left_behind
     run = await kit.start()
     terminal = await _open(kit, run)
     run.type(terminal, "nohup sleep 600 & exit\n")
-    closed = await kit.out.told(TerminalClosed, terminal=terminal)
+    closed = await kit.out.told(TerminalClosed, terminal=terminal, within_s=5)
     assert closed.reason == "the shell ended"
     run.type(terminal, "ls\n")  # ignored: there is no such terminal any more
 
@@ -99,7 +99,7 @@ async def test_close_ends_the_shell_and_is_idempotent(kit: Kit) -> None:
     terminal = await _open(kit, run)
     await run.shell(terminal, "echo $$ > /lab/.shell; echo do''ne", "done")
     await run.send(CloseTerminal, terminal=terminal)
-    await kit.out.told(TerminalClosed, terminal=terminal)
+    await kit.out.told(TerminalClosed, terminal=terminal, within_s=5)
     await run.send(CloseTerminal, terminal=terminal)
     await run.shell(run.terminals[0], "while kill -0 $(cat /lab/.shell) 2>/dev/null; do sleep 0.1; done; echo en''ded", "ended")
     assert len(kit.out.of(TerminalClosed, terminal=terminal)) == 1

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.kernel
 OUR_PROGRAMS = "nl_"
 PROG_GET_NEXT_ID = 11
 """include/uapi/linux/bpf.h."""
-GONE_WITHIN_S = 30.0
+GONE_WITHIN_S = 5.0
 """The kernel frees a program a moment after its last descriptor."""
 NOBODYS_PORT = 9
 REDIRECT = "bpf_redirect(ctx->ingress_ifindex, 0)"

@@ -191,7 +191,7 @@ async def test_generic_mode_is_counted_apart_and_says_what_is_derived(pair: Pair
         assert generic == {"xdp_generic_packets": True, "xdp_generic_drop": False, "xdp_generic_pass": True}
         before, native = heard.value("r1", "b", "xdp_generic_drop"), heard.value("r1", "b", "xdp_drop")
         await asyncio.to_thread(pair.ping, 30)
-        await until(lambda: heard.value("r1", "b", "xdp_generic_drop") >= before + 30)
+        await until(lambda: heard.value("r1", "b", "xdp_generic_drop") >= before + 30, within_s=1)
         assert heard.value("r1", "b", "xdp_generic_packets") >= heard.value("r1", "b", "xdp_generic_drop")
         assert heard.value("r1", "b", "xdp_generic_pass") <= 2
         assert heard.value("r1", "b", "xdp_drop") == native
@@ -199,7 +199,7 @@ async def test_generic_mode_is_counted_apart_and_says_what_is_derived(pair: Pair
         pair.attach_xdp("b", bpf.XDP_PASS, bpf.XDP_FLAGS_SKB_MODE)
         dropped = heard.value("r1", "b", "xdp_generic_drop")
         await asyncio.to_thread(pair.ping, 30)
-        await until(lambda: heard.value("r1", "b", "xdp_generic_pass") >= 30)
+        await until(lambda: heard.value("r1", "b", "xdp_generic_pass") >= 30, within_s=1)
         assert heard.value("r1", "b", "xdp_generic_drop") == dropped
 
 
@@ -296,7 +296,7 @@ async def test_a_sampler_that_dies_is_replaced_with_its_runs(pair: Pair) -> None
         await until(lambda: sampler.pid not in (None, old))
         await until(lambda: heard.schemas[-1].version > version)
         await asyncio.to_thread(pair.ping, 20)
-        await until(lambda: heard.value("r1", "b", "rx_packets") >= 20)
+        await until(lambda: heard.value("r1", "b", "rx_packets") >= 20, within_s=1)
         os.kill(sampler.pid or 0, signal.SIGKILL)
         await sampler.remove_run("r1")  # does not hang
 
@@ -341,7 +341,7 @@ async def test_a_storm_on_a_device_with_a_name_of_odd_bytes_can_be_set_down(pair
         flood = await asyncio.create_subprocess_exec(
             "ip", "netns", "exec", pair.names["a"], "ping", "-q", "-f", "-w", "30", "10.77.0.2", stdout=subprocess.DEVNULL
         )
-        await until(lambda: any(s[1] == "b" for s in heard.storms))
+        await until(lambda: any(s[1] == "b" for s in heard.storms), within_s=3)
         told = next(s[2] for s in heard.storms if s[1] == "b")
         assert os.fsencode(told) == name
         with inside_netns(pair.path("b")), netlink.route_socket() as sock:
@@ -358,7 +358,7 @@ async def test_the_labs_own_limit_wins(pair: Pair) -> None:
         flood = await asyncio.create_subprocess_exec(
             "ip", "netns", "exec", pair.names["a"], "ping", "-q", "-f", "-w", "30", "10.77.0.2", stdout=subprocess.DEVNULL
         )
-        await until(lambda: heard.storms)
+        await until(lambda: heard.storms, within_s=3)
         assert heard.storms[0][4] == 1000
         if flood.returncode is None:
             flood.terminate()

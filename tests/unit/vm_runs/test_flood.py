@@ -42,7 +42,7 @@ async def test_a_burst_of_events_is_told_at_once_and_what_is_above_it_waits_no_l
     run.guest.flush()
     await vms.out.until(lambda: len(vms.out.of(NodeReset)) == 450, "what was read in one piece")
     run.guest.event({"kind": "command_done", "what": "after the flood"})
-    await vms.out.told(CommandDone, what="after the flood")
+    await vms.out.told(CommandDone, what="after the flood", within_s=8)
     assert time.monotonic() - began > 1, "somebody pays for it, whoever was held up in between"
 
 
@@ -68,7 +68,7 @@ async def test_a_guest_that_confirms_what_it_does_not_read_is_deaf(vms: VmKit) -
         liar.send(Kind.PONG, n=0)
         run.guest.raw(liar.take())
         await asyncio.sleep(0.01)
-    broken = await run.is_now(RunState.BROKEN)
+    broken = await run.is_now(RunState.BROKEN, within_s=3)
     assert broken.error is not None and "takes no messages" in broken.error.message
 
 
@@ -90,7 +90,7 @@ async def test_blobs_that_never_end_do_not_pile_up(vms: VmKit) -> None:
         for _ in range(5):
             run.guest.say(Kind.BLOB, command=home.id, data=b"x" * 200_000, last=False)
     run.guest.say(Kind.BLOB, command=homes[-1].id, data=b"end", last=True)
-    await vms.out.until(lambda: homes[-1].id in vms.out.blobs, "the blob")
+    await vms.out.until(lambda: homes[-1].id in vms.out.blobs, "the blob", within_s=8)
     assert len(vms.out.blobs[homes[-1].id]) == 1_000_003 <= BLOB_BYTES_MAX
     assert len(hearing._blob) == 0
     vms.out.blobs.clear()

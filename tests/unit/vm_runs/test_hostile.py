@@ -145,7 +145,7 @@ async def test_a_guest_that_ignores_its_credit_is_not_heard_beyond_it(vms: VmKit
 async def test_garbage_breaks_the_run_alone(vms: VmKit) -> None:
     mine, yours = await vms.start(), await vms.start()
     flood = asyncio.create_task(_flood(mine))
-    broken = await mine.is_now(RunState.BROKEN)
+    broken = await mine.is_now(RunState.BROKEN, within_s=10)
     flood.cancel()
     assert broken.error is not None and "no sense" in broken.error.message
     sent = await yours.send(OpenStep, step="mtu")
@@ -162,7 +162,7 @@ async def test_a_stream_without_a_frame_breaks_the_run(vms: VmKit) -> None:
             await asyncio.sleep(0.01)
 
     pouring = asyncio.create_task(pour())
-    await run.is_now(RunState.BROKEN)
+    await run.is_now(RunState.BROKEN, within_s=10)
     pouring.cancel()
 
 
@@ -175,12 +175,9 @@ async def test_a_flood_of_events_is_slowed_down_and_harms_nobody(vms: VmKit) -> 
     told = sum(len(e.content or "") for e in vms.out.of(FileChanged))
     late_s = max(time.monotonic() - flood_began - 4, 0)
     assert told < (10 << 20) + late_s * TOLD_BYTES_PER_S, "a burst, then half a megabyte a second"
-    took_s = []
-    for _ in range(3):  # the flood holds up all of them alike, another process perhaps one
-        began = time.monotonic()
-        await yours.send(OpenStep, step="mtu")
-        took_s.append(time.monotonic() - began)
-    assert min(took_s) < 0.5
+    began = time.monotonic()
+    await yours.send(OpenStep, step="mtu")
+    assert time.monotonic() - began < 0.5
     assert [r.state for r in vms.runtime.runs()] == ["running", "running"]
 
 

@@ -66,7 +66,7 @@ async def test_a_machine_that_ends_breaks_its_run_and_a_reset_brings_it_back_wit
     run.guest.event({"kind": "file_changed", "path": "b.c", "content": "mine", "base_version": 0})
     await vms.out.told(FileChanged, path="b.c")
     vms.machines.running[run.id].ended.set_result(Ending("panicked", "it panicked: oops"))
-    broken = await run.is_now(RunState.BROKEN)
+    broken = await run.is_now(RunState.BROKEN, within_s=2)
     assert broken.error is not None and broken.error.code is ErrorCode.RUN_BROKEN and "oops" in broken.error.message
     assert vms.out.of(TerminalClosed) == [], "what they have printed can be read until the reset"
     assert vms.machines.running == {} and vms.runtime.runs()[0].memory_mb == 0
@@ -107,7 +107,7 @@ async def test_another_agent_in_the_guest_is_not_taken_for_the_first(vms: VmKit)
     guest.session.life = "another"
     guest.session.connected()
     guest.say(Kind.BOOTED, kernel="", abilities="[]")
-    broken = await run.is_now(RunState.BROKEN)
+    broken = await run.is_now(RunState.BROKEN, within_s=3)
     assert broken.error is not None and "agent was ended" in broken.error.message
 
 
